@@ -1,0 +1,1 @@
+"""FastScaler: a control loop that scales AWS ECS Fargate services in seconds."""
