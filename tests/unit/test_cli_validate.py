@@ -1,0 +1,101 @@
+"""`fastscaler validate`: what is printed, on a terminal and in a pipe, and the exit code."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fastscaler.cli import app
+from tests.unit.document.documents import SERVICE
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "NO_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def valid(tmp_path: Path) -> Path:
+    file = tmp_path / "valid.yaml"
+    file.write_text(json.dumps({"Services": [SERVICE, {**SERVICE, "Service": "api"}]}))
+    return file
+
+
+@pytest.fixture
+def invalid(tmp_path: Path) -> Path:
+    file = tmp_path / "invalid.yaml"
+    file.write_text(json.dumps({"Services": [{**SERVICE, "MinCapacity": 101, "Zone": "[red]a"}]}))
+    return file
+
+
+def test_a_valid_document_is_one_line_and_exit_code_0(valid: Path) -> None:
+    result = CliRunner().invoke(app, ["validate", str(valid)])
+    assert result.stdout == f"{valid}: 2 services, valid\n"
+    assert result.exit_code == 0
+
+
+def test_the_shipped_document_is_valid() -> None:
+    result = CliRunner().invoke(app, ["validate", str(ROOT / "policies.yaml")])
+    assert result.stdout.endswith("policies.yaml: 1 service, valid\n")
+    assert result.exit_code == 0
+
+
+def test_every_problem_is_one_line_in_a_pipe_and_the_exit_code_is_1(invalid: Path) -> None:
+    result = CliRunner().invoke(app, ["validate", str(invalid)])
+    unknown, above = result.stdout.splitlines()
+    assert unknown.startswith(f"{invalid}:1: prod/web: Zone = '[red]a': no such key; allowed here: Cluster, Service")
+    assert above == f"{invalid}:1: prod/web: MinCapacity = 101: must be at most MaxCapacity (100)"
+    assert result.exit_code == 1
+
+
+def test_a_terminal_gets_indented_lines_that_fit_and_a_count(invalid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "80")
+    result = CliRunner().invoke(app, ["validate", str(invalid)])
+    assert "\n  MinCapacity = 101\n    must be at most MaxCapacity (100)\n" in result.stdout
+    assert "  Zone = '[red]a'\n" in result.stdout  # Shown as written, not taken for a colour.
+    assert result.stdout.replace("\n", "").endswith("2 problems")
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+    assert result.exit_code == 1
+
+
+def test_all_files_are_checked_and_the_worst_decides(valid: Path, invalid: Path, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.yaml"
+    result = CliRunner().invoke(app, ["validate", str(missing), str(invalid), str(valid)])
+    assert result.stderr == f"{missing}: cannot be read: No such file or directory\n"
+    assert result.stdout.splitlines()[-1] == f"{valid}: 2 services, valid"
+    assert len(result.stdout.splitlines()) == 3
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, "Is a directory"), (b"Mode: \xff", "not UTF-8 text (byte 6)")])
+def test_what_cannot_be_read_is_one_line_and_exit_code_2(tmp_path: Path, content: bytes | None, reason: str) -> None:
+    file = tmp_path / "policies.yaml"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    result = CliRunner().invoke(app, ["validate", str(file)])
+    assert result.stderr == f"{file}: cannot be read: {reason}\n"
+    assert result.stdout == ""
+    assert result.exit_code == 2
+
+
+def test_a_byte_order_mark_is_no_problem(valid: Path) -> None:
+    valid.write_bytes(b"\xef\xbb\xbf" + valid.read_bytes())
+    assert CliRunner().invoke(app, ["validate", str(valid)]).exit_code == 0
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich", "rich.console"])
+def test_without_its_extra_the_command_says_what_to_install(missing: str) -> None:
+    script = f"import sys; sys.modules[{missing!r}] = None; from fastscaler.cli import app; app()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr == "fastscaler: the command line needs more packages: pip install 'fastscaler[cli]'\n"
+    assert done.returncode == 1
