@@ -1,0 +1,154 @@
+"""Where metrics go. A sink sends and reports failure; when to send, and whether again, is the publisher's decision."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from fastscaler.publisher.ecs_metadata import Task, TaskUnknown, this_task
+from fastscaler.publisher.metrics import UNITS, BucketMetrics, Metric
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
+_VALUES_PER_DATUM = 150
+_DATA_PER_CALL = 1000
+# One value with its count takes about 100 bytes in the longest encoding (query): half of the 1 MB allowed per call.
+_VALUES_PER_CALL = 5000
+_CONNECT_TIMEOUT, _READ_TIMEOUT = 2, 3  # Seconds; together one call takes no longer than one bucket.
+_THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
+
+
+class SinkError(Exception):
+    """Data was not taken. `retryable`: sending the same again may help, and cannot count anything twice."""
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        self.retryable = retryable
+        super().__init__(message)
+
+
+class Sink(Protocol):
+    """Takes ended buckets somewhere. May block; is called from one thread at a time."""
+
+    def send(self, buckets: Sequence[BucketMetrics]) -> None:
+        """Send all of it, or raise `SinkError`."""
+
+
+class CloudWatchSink:
+    """Sends buckets with PutMetricData: all metrics in one call, at high resolution, per cluster and service.
+
+    Cluster and service default to those of the ECS task this process runs in. They are looked up, and the client is
+    made, at the first `send`: constructing a sink reads and calls nothing.
+    """
+
+    def __init__(
+        self,
+        namespace: str = "FastScaler/Application",
+        *,
+        cluster: str | None = None,
+        service: str | None = None,
+        client: "CloudWatchClient | None" = None,
+    ) -> None:
+        self.calls = 0  # PutMetricData calls that succeeded.
+        self._namespace = namespace
+        self._cluster, self._service = cluster, service
+        self._task: Task | None = None
+        self._client = client
+
+    def send(self, buckets: Sequence[BucketMetrics]) -> None:
+        """One call for up to 1,000 data and 5,000 values. Takes at most 5 s a call; raises `SinkError`."""
+        before = self.calls
+        try:
+            task = self._task = self._task or this_task(self._cluster, self._service)
+            client = self._client = self._client or cloudwatch_client()
+            for data in _calls(metric_data(buckets, task)):
+                client.put_metric_data(Namespace=self._namespace, MetricData=data)
+                self.calls += 1
+        except TaskUnknown as error:
+            raise SinkError(str(error), retryable=error.temporary) from error
+        except Exception as error:
+            # With a part of it sent, sending all of it again would count that part twice.
+            raise _sink_error(error, nothing_sent=self.calls == before) from error
+
+
+def cloudwatch_client() -> "CloudWatchClient":
+    """A client that answers or fails within 5 s. It does not retry: the publisher does, and knows for how long."""
+    import boto3  # Here, so that importing the publisher costs an application nothing.
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_READ_TIMEOUT,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+    )
+    # A session of its own: the default one is not safe to share with the application's threads.
+    return boto3.session.Session().client("cloudwatch", config=config)
+
+
+def metric_data(buckets: Sequence[BucketMetrics], task: Task) -> "list[MetricDatumTypeDef]":
+    """PutMetricData's form of `buckets`: each distinct value once with its count, timestamps at the bucket's start.
+
+    A metric with more than 150 distinct values becomes several data of the same name and timestamp, which CloudWatch
+    adds up (its own agent does the same).
+    """
+    return [
+        {
+            "MetricName": metric.name,
+            "Dimensions": [{"Name": "Cluster", "Value": task.cluster}, {"Name": "Service", "Value": task.service}],
+            "Timestamp": datetime.fromtimestamp(bucket.start, UTC),
+            "Values": [value for value, _ in part],
+            "Counts": [count for _, count in part],
+            "Unit": UNITS[metric.name],
+            "StorageResolution": 1,
+        }
+        for bucket in buckets
+        for metric in bucket.metrics
+        for part in _parts(metric)
+    ]
+
+
+def _parts(metric: Metric) -> Iterator[list[tuple[float, int]]]:
+    counts: Counter[float] = Counter()
+    for sample in metric.samples:
+        counts[sample.value] += sample.count
+    values = list(counts.items())
+    for first in range(0, len(values), _VALUES_PER_DATUM):
+        yield values[first : first + _VALUES_PER_DATUM]
+
+
+def _calls(data: "list[MetricDatumTypeDef]") -> "Iterator[list[MetricDatumTypeDef]]":
+    call: list[MetricDatumTypeDef] = []
+    values = 0
+    for datum in data:
+        size = len(datum["Values"])
+        if call and (len(call) == _DATA_PER_CALL or values + size > _VALUES_PER_CALL):
+            yield call
+            call, values = [], 0
+        call.append(datum)
+        values += size
+    if call:
+        yield call
+
+
+def _sink_error(error: Exception, nothing_sent: bool) -> SinkError:
+    """What a failed call means, by AWS's error code and by the kind of connection error."""
+    if isinstance(error, ImportError):
+        return SinkError(f"boto3 cannot be imported: {error}", retryable=False)
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        code = error.response.get("Error", {}).get("Code", "Unknown")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return SinkError(f"PutMetricData: {code}", retryable=nothing_sent and (status >= 500 or code in _THROTTLED))
+    # Not a read time-out: there the data may have been taken, and sending it again could count a bucket twice. A
+    # doubled load scales a service out for nothing; one missing sample does no harm.
+    passing = (
+        exceptions.ConnectionError,
+        exceptions.ConnectionClosedError,
+        exceptions.CredentialRetrievalError,
+        exceptions.MetadataRetrievalError,
+    )
+    retryable = nothing_sent and isinstance(error, passing)
+    return SinkError(f"PutMetricData: {type(error).__name__}: {error}", retryable=retryable)
