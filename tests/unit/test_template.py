@@ -1,0 +1,456 @@
+"""The SAM template, transformed as CloudFormation would transform it: what would stand in the user's account."""
+
+import copy
+import itertools
+import json
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from cfnlint.api import lint
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parents[2]
+SOURCE = (ROOT / "template.yaml").read_text()
+STACK = "fastscaler"
+
+# Reads that know no resource-level permissions (AWS Service Authorization Reference).
+READS_WITHOUT_RESOURCES = {"cloudwatch:GetMetricData", "elasticloadbalancing:DescribeTargetHealth"}
+
+# The values that change the shape of the result. cfn-lint itself tries every allowed value of the others.
+COMBINATIONS = [
+    dict(zip(("Architecture", "ReservedConcurrency", "PrewarmState", "ServiceArns"), values, strict=True))
+    for values in itertools.product(
+        ("x86_64", "arm64"),
+        ("0", "2"),
+        ("DISABLED", "ENABLED"),
+        ("arn:aws:ecs:*:*:service/shop/web", "arn:aws:ecs:*:*:service/shop/web,arn:aws:ecs:*:*:service/shop/api"),
+    )
+]
+
+
+def transformed(parameters: dict[str, str]) -> dict[str, Any]:
+    """The CloudFormation template, with `parameters` as the defaults."""
+    template = yaml_parse(SOURCE)
+    for name, value in parameters.items():
+        template["Parameters"][name]["Default"] = value
+    for resource in template["Resources"].values():
+        for key in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
+            resource["Properties"][key] = "s3://bucket/key"  # what `sam package` puts in place of a folder
+    session = boto3.Session(region_name="eu-central-1")
+    result: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(template, {})
+    return result
+
+
+@cache
+def stack(**parameters: str) -> dict[str, Any]:
+    """The resources with all intrinsics resolved; what stands for another resource becomes "Id" or "Id.Attribute"."""
+    template = transformed(parameters)
+    values: dict[str, Any] = {"AWS::StackName": STACK, "AWS::AccountId": "111122223333"}
+    for name, parameter in template["Parameters"].items():
+        value = parameter["Default"]
+        values[name] = value.split(",") if parameter["Type"] == "CommaDelimitedList" else value
+    values |= {name: _resolve(condition, values) for name, condition in template["Conditions"].items()}
+    resources: dict[str, Any] = _resolve(template["Resources"], values)
+    return resources
+
+
+NO_VALUE = object()
+
+
+def _resolve(node: Any, values: dict[str, Any]) -> Any:
+    match node:
+        case {"Ref": "AWS::NoValue"}:
+            return NO_VALUE
+        case {"Ref": name}:
+            return values.get(name, name)
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}.{attribute}"
+        case {"Fn::Sub": text}:
+            return re.sub(r"\$\{([^}]+)\}", lambda found: str(values[found[1]]), text)
+        case {"Fn::Equals": [left, right]}:
+            return _resolve(left, values) == _resolve(right, values)
+        case {"Fn::Not": [condition]}:
+            return not _resolve(condition, values)
+        case {"Fn::If": [condition, yes, no]}:
+            return _resolve(yes if values[condition] else no, values)
+        case dict():
+            resolved = {key: _resolve(value, values) for key, value in node.items()}
+            return {key: value for key, value in resolved.items() if value is not NO_VALUE}
+        case list():
+            return [_resolve(item, values) for item in node]
+    return node
+
+
+def properties(name: str, **parameters: str) -> dict[str, Any]:
+    found: dict[str, Any] = stack(**parameters)[name]["Properties"]
+    return found
+
+
+def of_type(kind: str, **parameters: str) -> dict[str, dict[str, Any]]:
+    return {name: item["Properties"] for name, item in stack(**parameters).items() if item["Type"] == kind}
+
+
+def invoke_config(function: str) -> dict[str, Any]:
+    configs = [c for c in of_type("AWS::Lambda::EventInvokeConfig").values() if c["FunctionName"] == function]
+    assert len(configs) == 1
+    return configs[0]
+
+
+def statements(role: str, **parameters: str) -> list[dict[str, Any]]:
+    found = [
+        copy.deepcopy(statement)
+        for policy in properties(role, **parameters)["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    for statement in found:
+        for key in ("Action", "Resource"):
+            if isinstance(statement[key], str):
+                statement[key] = [statement[key]]
+    return found
+
+
+def reach(role: str, action: str, **parameters: str) -> set[str]:
+    """The resources on which the role may do `action`."""
+    return {r for s in statements(role, **parameters) if action in s["Action"] for r in s["Resource"]}
+
+
+# --- Lint
+
+
+def test_the_source_has_no_finding() -> None:
+    assert lint(SOURCE, config={"include_checks": ["I"]}) == []
+
+
+@pytest.mark.parametrize(
+    "parameters", COMBINATIONS, ids=lambda p: "-".join(p.values()).replace("arn:aws:ecs:*:*:service/", "")
+)
+def test_the_transformed_template_has_no_finding(parameters: dict[str, str]) -> None:
+    assert lint(json.dumps(transformed(parameters)), config={"include_checks": ["I"]}) == []
+
+
+# --- Parameters
+
+
+def test_every_parameter_is_described_and_shown_in_one_group() -> None:
+    template = yaml_parse(SOURCE)
+    interface = template["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"])
+    assert set(interface["ParameterLabels"]) == set(template["Parameters"])
+    assert [name for name, parameter in template["Parameters"].items() if not parameter.get("Description")] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "accepted", "refused"),
+    [
+        # At a hand-over two invocations run at once: 1 would throttle every successor.
+        ("ReservedConcurrency", ["0", "2", "10", "1000"], ["1", "01", "00", "-1", "2.5", "", "two"]),
+        (
+            "ServiceArns",
+            [
+                "arn:aws:ecs:eu-west-1:111122223333:service/shop/web",
+                "arn:aws:ecs:*:*:service/shop/*",
+                "arn:aws-cn:ecs:cn-north-1:111122223333:service/shop/web",
+            ],
+            ["*", "arn:aws:ecs:*:*:*", "arn:aws:ecs:*:*:cluster/shop", "arn:aws:iam::111122223333:role/x", "shop/web"],
+        ),
+        ("MetricNamespace", ["FastScaling/Application", "shop"], ["AWS/ECS", "", ":shop", "x" * 256]),
+        (
+            "PrewarmTimezone",
+            ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5"],
+            ["", "+01:00", "a b"],
+        ),
+        # Both end up inside a JSON document.
+        ("PrewarmCluster", ["fast-scaling-cluster"], ['a"', "", "arn:aws:ecs:eu-west-1:111122223333:cluster/shop"]),
+        ("PrewarmService", ["fast_scaling-service"], ['a"', "", "shop/web"]),
+    ],
+)
+def test_parameters_refuse_what_cannot_work(name: str, accepted: list[str], refused: list[str]) -> None:
+    pattern = yaml_parse(SOURCE)["Parameters"][name]["AllowedPattern"]
+    assert [value for value in accepted if not re.fullmatch(pattern, value)] == []
+    assert [value for value in refused if re.fullmatch(pattern, value)] == []
+
+
+def test_two_stacks_in_one_account_do_not_collide() -> None:
+    names = [
+        value
+        for item in stack().values()
+        for key, value in item["Properties"].items()
+        if key in {"Name", "FunctionName", "TableName", "QueueName", "RoleName", "LogGroupName", "LayerName"}
+        and value not in stack()  # a reference to another resource
+    ]
+    assert names
+    assert [name for name in names if STACK not in name] == []
+
+
+# --- Functions
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_functions_and_library_are_built_for_the_same_machine(architecture: str) -> None:
+    functions = of_type("AWS::Lambda::Function", Architecture=architecture)
+    assert set(functions) == {"ScalerFunction", "SyntheticMetricsFunction"}
+    for function in functions.values():
+        assert function["Runtime"] == "python3.13"
+        assert function["Architectures"] == [architecture]
+        assert function["Timeout"] == 900
+        assert function["MemorySize"] <= 256
+    library = next(
+        v for k, v in of_type("AWS::Lambda::LayerVersion", Architecture=architecture).items() if "FastScaler" in k
+    )
+    assert library["CompatibleArchitectures"] == [architecture]
+    build = yaml_parse(SOURCE)["Resources"]["FastScalerLayer"]["Metadata"]
+    assert build == {"BuildMethod": "python3.13", "BuildArchitecture": {"Ref": "Architecture"}}
+
+
+def test_the_scaler_has_the_library_and_the_policies_and_the_drill_only_the_library() -> None:
+    def layers(function: str) -> list[str]:
+        return [re.sub("Layer[0-9a-f]+$", "", layer) for layer in properties(function)["Layers"]]
+
+    assert layers("ScalerFunction") == ["FastScaler", "Policies"]
+    assert layers("SyntheticMetricsFunction") == ["FastScaler"]
+
+
+def test_the_functions_find_what_they_need_in_the_environment() -> None:
+    assert properties("ScalerFunction", LogLevel="DEBUG")["Environment"]["Variables"] == {
+        "TABLE_NAME": "StateTable",
+        "POLICIES_FILE": "/opt/policies.yaml",
+        "POWERTOOLS_SERVICE_NAME": "fastscaler",
+        "POWERTOOLS_METRICS_NAMESPACE": "FastScaler",
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
+    }
+    assert properties("SyntheticMetricsFunction", MetricNamespace="Shop")["Environment"]["Variables"] == {
+        "METRIC_NAMESPACE": "Shop",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+
+
+def test_concurrency_is_reserved_only_when_asked_for() -> None:
+    assert "ReservedConcurrentExecutions" not in properties("ScalerFunction")
+    assert properties("ScalerFunction", ReservedConcurrency="2")["ReservedConcurrentExecutions"] == "2"
+
+
+def test_a_failed_event_is_retried_and_then_kept() -> None:
+    config = invoke_config("ScalerFunction")
+    assert config["MaximumRetryAttempts"] == 2
+    assert config["MaximumEventAgeInSeconds"] == 3600
+    assert config["DestinationConfig"] == {"OnFailure": {"Destination": "FailedEventsQueue.Arn"}}
+    assert reach("ScalerRole", "sqs:SendMessage") == {"FailedEventsQueue.Arn"}
+
+
+def test_a_drill_never_runs_twice() -> None:
+    assert invoke_config("SyntheticMetricsFunction")["MaximumRetryAttempts"] == 0
+
+
+def test_the_loop_is_started_every_minute_and_by_nobody_outside() -> None:
+    [(rule, schedule)] = of_type("AWS::Events::Rule").items()
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    assert schedule.get("State", "ENABLED") == "ENABLED"
+    assert [target["Arn"] for target in schedule["Targets"]] == ["ScalerFunction.Arn"]
+    [permission] = of_type("AWS::Lambda::Permission").values()
+    assert permission["Principal"] == "events.amazonaws.com"
+    assert permission["SourceArn"] == f"{rule}.Arn"
+    assert of_type("AWS::Lambda::Url") == {}
+
+
+@pytest.mark.parametrize("function", ["Scaler", "SyntheticMetrics"])
+def test_each_function_logs_to_its_own_group_with_a_retention(function: str) -> None:
+    group = f"{function}LogGroup"
+    assert properties(f"{function}Function")["LoggingConfig"]["LogGroup"] == group
+    assert properties(group)["RetentionInDays"] == 30
+    assert properties(group, LogRetentionDays="7")["RetentionInDays"] == "7"
+    assert reach(f"{function}Role", "logs:PutLogEvents") == {f"{group}.Arn"}
+
+
+# --- State and queues
+
+
+def test_the_table_is_on_demand_encrypted_and_recoverable() -> None:
+    table = properties("StateTable")
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert {key["KeyType"]: key["AttributeName"] for key in table["KeySchema"]} == {"HASH": "pk", "RANGE": "sk"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_queues_are_encrypted_and_keep_messages_for_two_weeks() -> None:
+    queues = of_type("AWS::SQS::Queue")
+    assert set(queues) == {"FailedEventsQueue", "UndeliveredSchedulesQueue"}
+    for queue in queues.values():
+        assert queue["SqsManagedSseEnabled"] is True
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert of_type("AWS::SQS::QueuePolicy") == {}
+
+
+def test_deleting_the_stack_leaves_nothing_behind() -> None:
+    assert [name for name, item in stack().items() if item.get("DeletionPolicy", "Delete") != "Delete"] == []
+
+
+# --- Pre-warm schedules
+
+
+SCHEDULES = {
+    "WeekdayPrewarm": ("MON-FRI", "08:30", "22:00", 5),
+    "WeekendEveningPrewarm": ("SAT,SUN", "18:00", "23:00", 8),
+}
+
+
+def schedule(name: str, **parameters: str) -> dict[str, Any]:
+    return properties(f"ScalerFunction{name}", **parameters)
+
+
+def test_the_samples_are_all_there_is() -> None:
+    assert set(of_type("AWS::Scheduler::Schedule")) == {f"ScalerFunction{name}" for name in SCHEDULES}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_prewarm_covers_its_hours(name: str) -> None:
+    days, start, end, floor = SCHEDULES[name]
+    fields = re.fullmatch(r"cron\((\d+) (\d+) \? \* (\S+) \*\)", schedule(name)["ScheduleExpression"])
+    assert fields
+    minute, hour = int(fields[1]), int(fields[2])
+    directive = json.loads(schedule(name)["Target"]["Input"])
+    last_hour, last_minute = divmod(hour * 60 + minute + directive["DurationMinutes"], 60)
+    assert (fields[3], f"{hour:02}:{minute:02}", f"{last_hour:02}:{last_minute:02}") == (days, start, end)
+    assert directive["MinCapacity"] == floor
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_prewarm_sends_the_directive_for_the_service_named(name: str) -> None:
+    directive = json.loads(schedule(name, PrewarmCluster="shop", PrewarmService="web")["Target"]["Input"])
+    assert (directive["Directive"], directive["Cluster"], directive["Service"]) == ("prewarm", "shop", "web")
+    assert directive["ScheduledTime"] == "<aws.scheduler.scheduled-time>"
+    assert directive["Owner"]
+    assert directive["Reason"]
+    owners = [json.loads(schedule(other)["Target"]["Input"])["Owner"] for other in SCHEDULES]
+    assert len(set(owners)) == len(owners)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_prewarm_fires_on_time_in_the_users_time_zone(name: str) -> None:
+    assert schedule(name, PrewarmTimezone="Europe/Berlin")["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    assert schedule(name)["ScheduleExpressionTimezone"] == "UTC"
+    assert schedule(name)["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert "Name" not in schedule(name)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_sample_fires_only_after_the_operator_enabled_it(name: str) -> None:
+    assert schedule(name)["State"] == "DISABLED"
+    assert schedule(name, PrewarmState="ENABLED")["State"] == "ENABLED"
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_prewarm_that_cannot_be_delivered_is_retried_and_then_kept(name: str) -> None:
+    target = schedule(name)["Target"]
+    assert target["Arn"] == "ScalerFunction.Arn"
+    assert target["RetryPolicy"]["MaximumRetryAttempts"] >= 1
+    assert 60 <= target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
+    assert target["DeadLetterConfig"] == {"Arn": "UndeliveredSchedulesQueue.Arn"}
+    assert target["RoleArn"] == "ScheduleRole.Arn"
+    assert reach("ScheduleRole", "sqs:SendMessage") == {"UndeliveredSchedulesQueue.Arn"}
+
+
+# --- Roles
+
+
+def test_the_roles_are_these_and_none_has_a_managed_policy() -> None:
+    roles = of_type("AWS::IAM::Role")
+    assert set(roles) == {"ScalerRole", "SyntheticMetricsRole", "ScheduleRole"}
+    assert [name for name, role in roles.items() if role.get("ManagedPolicyArns")] == []
+    assert {f["Role"] for f in of_type("AWS::Lambda::Function").values()} == {
+        "ScalerRole.Arn",
+        "SyntheticMetricsRole.Arn",
+    }
+
+
+@pytest.mark.parametrize("role", ["ScalerRole", "SyntheticMetricsRole", "ScheduleRole"])
+def test_no_action_is_a_wildcard_and_no_write_reaches_everything(role: str) -> None:
+    for statement in statements(role):
+        assert statement["Effect"] == "Allow"
+        assert not {"NotAction", "NotResource"} & statement.keys()
+        assert [action for action in statement["Action"] if "*" in action] == []
+        if "*" in statement["Resource"] and not set(statement["Action"]) <= READS_WITHOUT_RESOURCES:
+            assert statement["Action"] == ["cloudwatch:PutMetricData"]
+            assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "FastScaling/Application"}}
+
+
+def test_the_scaler_scales_only_the_services_given() -> None:
+    arns = {
+        "arn:aws:ecs:eu-west-1:111122223333:service/shop/web",
+        "arn:aws:ecs:eu-west-1:111122223333:service/shop/api",
+    }
+    assert reach("ScalerRole", "ecs:UpdateService", ServiceArns=",".join(sorted(arns))) == arns
+    assert reach("ScalerRole", "ecs:DescribeServices", ServiceArns=",".join(sorted(arns))) == arns
+
+
+def test_the_scaler_changes_services_state_and_logs_and_nothing_else() -> None:
+    actions = {action for statement in statements("ScalerRole") for action in statement["Action"]}
+    assert actions - READS_WITHOUT_RESOURCES == {
+        "ecs:DescribeServices",
+        "ecs:UpdateService",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+        "sqs:SendMessage",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+    assert {r for action in actions if action.startswith("dynamodb:") for r in reach("ScalerRole", action)} == {
+        "StateTable.Arn"
+    }
+
+
+def test_the_drill_publishes_to_one_namespace_and_scales_nothing() -> None:
+    [publish] = [
+        s
+        for s in statements("SyntheticMetricsRole", MetricNamespace="Shop")
+        if "cloudwatch:PutMetricData" in s["Action"]
+    ]
+    assert publish["Condition"] == {"StringEquals": {"cloudwatch:namespace": "Shop"}}
+    assert reach("SyntheticMetricsRole", "ecs:DescribeServices") == {
+        "arn:aws:ecs:*:*:service/fast-scaling-cluster/fast-scaling-service"
+    }
+    assert reach("SyntheticMetricsRole", "ecs:UpdateService") == set()
+
+
+def test_only_this_accounts_schedules_may_use_their_role_and_only_for_the_scaler() -> None:
+    [trust] = properties("ScheduleRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    assert reach("ScheduleRole", "lambda:InvokeFunction") == {"ScalerFunction.Arn"}
+
+
+# --- What the SAM CLI reads besides the template
+
+
+def test_samconfig_agrees_with_the_template() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
+    parameters = yaml_parse(SOURCE)["Parameters"]
+    overrides = dict(item.split("=", 1) for item in config["global"]["parameters"]["parameter_overrides"])
+    assert {name: parameters[name]["Default"] for name in overrides} == overrides
+    assert "region" not in config["global"]["parameters"]
+
+
+def test_a_local_run_uses_the_table_that_a_deployment_makes() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())["default"]
+    assert config["global"]["parameters"]["stack_name"] == STACK
+    assert config["local_invoke"]["parameters"] == config["local_start_lambda"]["parameters"]
+    local = json.loads((ROOT / config["local_invoke"]["parameters"]["env_vars"]).read_text())
+    assert local == {"ScalerFunction": {"TABLE_NAME": properties("StateTable")["TableName"]}}
+
+
+def test_the_policies_layer_holds_the_roots_document() -> None:
+    content = ROOT / yaml_parse(SOURCE)["Resources"]["PoliciesLayer"]["Properties"]["ContentUri"]
+    assert [file.name for file in content.iterdir()] == ["policies.yaml"]
+    assert (content / "policies.yaml").resolve() == ROOT / "policies.yaml"
