@@ -1,0 +1,130 @@
+"""The load of a service, projected onto the tasks that were asked for (in-flight credit).
+
+The average per task keeps reading high until new tasks serve, 30 to 60 s after they were asked for. Without credit for
+them a step table would answer the same surge again at every tick.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastscaler.scaling.observation import LoadBalancerReading, NoData, Observation, Reading
+from fastscaler.scaling.policy import Metric, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Tasks of a service: `desired`, `running`, those `raised` recently (asked for within TaskStartTimeout)."""
+
+    desired: int
+    running: int
+    raised: int = 0
+    deployment_in_progress: bool = False
+
+    def credited(self, serving: int) -> int:
+        """Tasks that count as capacity when `serving` of them serve.
+
+        Tasks in flight count until TaskStartTimeout has passed. More reporters than that are leaving tasks, which still
+        share the load; in a deployment they are a second generation, which does not last.
+        """
+        credited = min(self.desired, serving + self.raised)
+        return max(1, credited if self.deployment_in_progress else max(serving, credited))
+
+    def in_flight(self, serving: int) -> bool:
+        """Whether tasks that were asked for recently do not serve yet."""
+        return self.raised > 0 and serving < self.desired
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One reading as policies see it.
+
+    `shown`: what the metric says. `metric`: what a step table meets. `per_task`: the load per credited task. `total`:
+    the load of the whole service. `scale_in_total`: the same, with silent tasks taken to carry the average load.
+    `serving`: tasks that carry it now, and `per_serving` what each of them shows. `bucket_end`: epoch seconds.
+    `complete`: False for a bucket that is still arriving and for one that stands in for a missing metric; such a load
+    never scales in.
+    """
+
+    shown: float
+    metric: float
+    per_task: float
+    total: float
+    scale_in_total: float
+    serving: int
+    per_serving: float
+    bucket_end: float
+    complete: bool
+
+
+def project(metric: Metric, reading: Reading, capacity: Capacity) -> Load:
+    """The load behind `reading`, projected onto `capacity`."""
+    shown, bucket_end = reading.value, reading.timestamp + metric.period
+    if metric.per_task:
+        # Reporters that are late serve too: counted out, they would make each of the others look busier than it is.
+        serving = max(reading.reporters or 0, reading.expected or 0) or max(1, capacity.running)
+        total = shown * serving if reading.total is None else reading.total
+        # A task that runs but is silent may carry its share: never shrink because a publisher broke.
+        scale_in_total = max(total, shown * min(capacity.running, capacity.desired))
+        per_task = total / capacity.credited(serving)
+        return Load(shown, per_task, per_task, total, scale_in_total, serving, shown, bucket_end, reading.complete)
+    serving = max(1, capacity.running)
+    total = shown if metric.statistic == "Sum" else shown * serving
+    per_task = total / capacity.credited(serving)
+    return Load(shown, shown, per_task, total, total, serving, total / serving, bucket_end, reading.complete)
+
+
+def project_all(service: Service, observation: Observation, capacity: Capacity) -> dict[str, list[Load]]:
+    """The loads of every metric: its newest complete bucket first, then one that is still arriving.
+
+    Where both are missing for longer than StaleAfter, the load balancer's count of requests stands in.
+    """
+    loads: dict[str, list[Load]] = {}
+    for key, metric in service.metrics.items():
+        seen = observation.metrics.get(key)
+        if seen is None:
+            loads[key] = []
+            continue
+        found = [project(metric, seen.complete, capacity)] if isinstance(seen.complete, Reading) else []
+        if seen.partial is not None:
+            found.append(project(metric, seen.partial, capacity))
+        elif isinstance(seen.complete, NoData) and seen.complete.age > service.stale_after:
+            stand_in = _stand_in(service, key, observation.load_balancer, capacity)
+            found.extend(project(metric, reading, capacity) for reading in stand_in)
+        loads[key] = found
+    return loads
+
+
+def _stand_in(
+    service: Service, key: str, balancer: LoadBalancerReading | NoData | None, capacity: Capacity
+) -> Sequence[Reading]:
+    if not isinstance(balancer, LoadBalancerReading) or balancer.requests_per_second is None:
+        return ()
+    if key != service.request_metric:
+        return ()
+    rate = balancer.requests_per_second
+    return (Reading(rate / max(1, capacity.running), balancer.timestamp, 0.0, complete=False, total=rate),)
+
+
+def missing_data(service: Service, observation: Observation, loads: Mapping[str, Sequence[Load]]) -> str:
+    """Which data a scale-in would need and does not have; empty where nothing is missing.
+
+    Request-sampled metrics are silent while there are no requests, so their silence is believed only while a per-task
+    metric proves that the publishers are alive.
+    """
+    complete = {key for key, found in loads.items() if found and found[0].complete}
+    if len(complete) == len(service.metrics):
+        return ""
+    alive = any(service.metrics[key].per_task for key in complete)
+    for key in dict.fromkeys(policy.metric for policy in service.policies):
+        if key not in complete and (service.metrics[key].per_task or not alive):
+            seen = observation.metrics.get(key)
+            return f"{key}: {seen.complete.reason if seen and isinstance(seen.complete, NoData) else 'not read'}"
+    return ""
+
+
+def is_blind(service: Service, observation: Observation, loads: Mapping[str, Sequence[Load]]) -> bool:
+    """Whether nothing has told the load for longer than StaleAfter."""
+    if any(loads.values()):
+        return False
+    ages = [seen.complete.age for seen in observation.metrics.values() if isinstance(seen.complete, NoData)]
+    return all(age > service.stale_after for age in ages)

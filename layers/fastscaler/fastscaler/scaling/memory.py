@@ -1,0 +1,194 @@
+"""What the loop must remember of a service between ticks and across hand-overs.
+
+Cooldowns, rate limits and in-flight credit are not kept as timers of their own: all three follow from the list of
+recent scaling activities. An activity that is on its way is an intent; it becomes an activity when its effect is known.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
+
+Cause = Literal["policy", "bound", "external"]
+
+FORMAT = 1  # Of the stored form. A form that is not known is lost memory, and lost memory holds.
+INTENT_LIFETIME = 10.0  # Seconds after which a call that shows no effect is taken not to have happened.
+MAX_LEDGERS = 5  # Scale-outs of one service that are followed at once.
+SUPERSEDED_LIFETIME = 30.0  # Seconds in which a predecessor's late call is still recognised.
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One change of the desired count: `at` (epoch seconds), from `previous` to `desired` tasks.
+
+    `steps` holds, per policy, the whole step in effect, so that within its cooldown a larger one adds the difference.
+    `size` is the same for the service as a whole.
+    """
+
+    at: float
+    previous: int
+    desired: int
+    cause: Cause
+    size: int = 0
+    steps: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def change(self) -> int:
+        """Tasks added; negative: removed."""
+        return self.desired - self.previous
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """When each stage of one scale-out was reached, in epoch seconds; None: not yet."""
+
+    previous: int
+    desired: int
+    bucket_end: float | None
+    read: float
+    decided: float
+    updated: float | None = None
+    running: float | None = None
+    healthy: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The controller's memory of one service. A new one knows nothing, and so holds.
+
+    `desired` is the count this controller believes in. `intent` is an activity whose UpdateService call is not known to
+    have taken effect; `superseded` is one that was overtaken by a newer decision while unacknowledged, kept so that its
+    late effect is recognised. `maxima` are the highest recommendations per slot of the stabilization window, `ledgers`
+    the scale-outs whose tasks are not all healthy yet.
+    """
+
+    desired: int | None = None
+    intent: Activity | None = None
+    superseded: Activity | None = None
+    activities: tuple[Activity, ...] = ()
+    maxima: tuple[tuple[int, int], ...] = ()
+    slot_seconds: int = 30
+    ledgers: tuple[Ledger, ...] = ()
+
+    def raised_since(self, since: float) -> int:
+        """Tasks asked for after `since`, whoever asked."""
+        return sum(activity.change for activity in self.activities if activity.at > since and activity.change > 0)
+
+    def acknowledge(self) -> "Memory":
+        """The intent has taken effect: it is an activity now, and its cooldown counts from when it was decided."""
+        if self.intent is None:
+            return self
+        return replace(self, desired=self.intent.desired, intent=None, activities=(*self.activities, self.intent))
+
+    def withdraw(self) -> "Memory":
+        """The intent had no effect: as if it had never been decided."""
+        return replace(self, intent=None, ledgers=tuple(one for one in self.ledgers if one.updated is not None))
+
+    def intend(self, activity: Activity, ledger: Ledger | None) -> "Memory":
+        """A new decision; an older one that is still unacknowledged may yet take effect, so it is remembered."""
+        opened = (ledger,) if ledger is not None else ()
+        return replace(
+            self,
+            intent=activity,
+            superseded=self.intent or self.superseded,
+            ledgers=(*self.ledgers, *opened)[-MAX_LEDGERS:],
+        )
+
+    def prune(self, now: float, horizon: float) -> "Memory":
+        """Without what no rule looks at any more: activities older than `horizon` seconds."""
+        superseded = self.superseded
+        if superseded is not None and now - superseded.at > SUPERSEDED_LIFETIME:
+            superseded = None
+        if superseded is self.superseded and (not self.activities or self.activities[0].at > now - horizon):
+            return self
+        kept = tuple(activity for activity in self.activities if activity.at > now - horizon)
+        return replace(self, superseded=superseded, activities=kept)
+
+    def worth_saving(self, saved: "Memory") -> bool:
+        """Whether a successor would decide differently without this memory than with `saved`.
+
+        The stabilization window is saved as its slots close, when one has a new high, and when it starts over. Until a
+        whole slot was watched it is not worth a write: a successor without it waits a slot longer, no more.
+        """
+        if replace(self, maxima=(), slot_seconds=0) != replace(saved, maxima=(), slot_seconds=0):
+            return True
+        if len(self.maxima) < 3:
+            return bool(saved.maxima) and self.maxima != saved.maxima
+        mine, theirs = dict(self.maxima), dict(saved.maxima)
+        return mine.keys() != theirs.keys() or any(highest > theirs[slot] for slot, highest in mine.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Memory brought in line with what ECS reports. `current` is the count to decide from."""
+
+    memory: Memory
+    current: int
+    note: str = ""
+    restore: int | None = None
+
+
+def reconcile(memory: Memory, desired: int, running: int, now: float) -> Reconciled:
+    """Explains the desired count that ECS reports at `now` by what this controller did, or adopts it.
+
+    - No memory: adopted; tasks that do not run yet are credited, since whoever asked for them did so for a reason.
+    - The intent's count: the call took effect, though its answer was lost.
+    - The count before the last activity, for a few seconds: an answer older than the call; ignored.
+    - The count of an overtaken intent: a late call. If it took tasks away they are asked for again.
+    - Anything else was set by someone else: adopted, reported, never fought.
+    """
+    intent, believed = memory.intent, memory.desired
+    if believed is None:
+        adopted = replace(memory, desired=desired)
+        return Reconciled(_credit(adopted, min(running, desired), desired, now), desired, "memory is new")
+    if intent is not None and desired == intent.desired:
+        return Reconciled(memory.acknowledge(), desired, "the call on its way has taken effect")
+    if intent is not None and now - intent.at >= INTENT_LIFETIME:
+        memory = memory.withdraw()
+    if desired == believed:
+        return Reconciled(memory, desired)
+    last, late = memory.activities[-1] if memory.activities else None, memory.superseded
+    if last is not None and now - last.at < INTENT_LIFETIME and (last.previous, last.desired) == (desired, believed):
+        return Reconciled(memory, believed, "ECS still shows the count before the last call")
+    if late is not None and desired == late.desired:
+        note = f"a call decided earlier arrived late and set {desired}"
+        memory = _credit(replace(memory, desired=desired, superseded=None), believed, desired, now)
+        return Reconciled(memory, desired, note, believed if believed > desired else None)
+    note = f"desired count was set to {desired} by someone else"
+    return Reconciled(_credit(replace(memory, desired=desired), believed, desired, now), desired, note)
+
+
+def _credit(memory: Memory, previous: int, desired: int, now: float) -> Memory:
+    """Records a change that is no activity of this memory, so that tasks that it asked for count as in flight."""
+    if previous == desired:
+        return memory
+    return replace(memory, activities=(*memory.activities, Activity(now, previous, desired, "external")))
+
+
+def to_json(memory: Memory) -> str:
+    """The stored form, compact: DynamoDB bills by the kilobyte."""
+    fields = {key: value for key, value in asdict(memory).items() if value not in (None, (), {})}
+    return json.dumps({"format": FORMAT, **fields}, separators=(",", ":"))
+
+
+def from_json(text: str) -> Memory | None:
+    """The memory stored as `text`; None where it cannot be read, which a caller treats as lost."""
+    try:
+        stored: dict[str, Any] = json.loads(text)
+        if stored.pop("format") != FORMAT:
+            return None
+        return Memory(
+            desired=stored.get("desired"),
+            intent=_activity(stored.get("intent")),
+            superseded=_activity(stored.get("superseded")),
+            activities=tuple(Activity(**activity) for activity in stored.get("activities", ())),
+            maxima=tuple((int(slot), int(highest)) for slot, highest in stored.get("maxima", ())),
+            slot_seconds=int(stored["slot_seconds"]),
+            ledgers=tuple(Ledger(**ledger) for ledger in stored.get("ledgers", ())),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _activity(stored: dict[str, Any] | None) -> Activity | None:
+    return Activity(**stored) if stored else None

@@ -1,0 +1,252 @@
+"""What is remembered, how it is explained by what ECS reports, and what of it is saved."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastscaler.scaling.behavior import remember, stabilized
+from fastscaler.scaling.memory import Activity, Ledger, Memory, Reconciled, from_json, reconcile, to_json
+from tests.unit.scaling.build import START
+
+RAISE = Activity(START, 10, 14, "policy", 4, {"steps": 4})
+CUT = Activity(START, 20, 15, "policy", -5)
+OPENED = Ledger(10, 14, START - 3, START - 1, START)
+KNOWN = Memory(desired=10)
+
+
+def seen(memory: Memory, desired: int, second: float, running: int | None = None) -> Reconciled:
+    """What is made of the count that ECS reports some seconds after START."""
+    return reconcile(memory, desired, desired if running is None else running, START + second)
+
+
+class TestIntent:
+    WAITING = KNOWN.intend(RAISE, OPENED)
+
+    def test_its_count_is_its_acknowledgement(self) -> None:
+        found = seen(self.WAITING, 14, 3, running=10)
+        assert (found.memory.intent, found.memory.desired, found.memory.activities) == (None, 14, (RAISE,))
+        assert (found.current, found.restore) == (14, None)
+        assert found.note
+
+    def test_it_waits_10_seconds_for_its_effect(self) -> None:
+        assert seen(self.WAITING, 10, 9.9).memory.intent == RAISE
+        lapsed = seen(self.WAITING, 10, 10)
+        assert lapsed.memory == KNOWN
+        assert (lapsed.current, lapsed.note) == (10, "")
+
+    def test_a_call_that_had_no_effect_leaves_no_trace(self) -> None:
+        assert self.WAITING.withdraw() == KNOWN
+
+    def test_an_answer_makes_it_an_activity_from_when_it_was_decided(self) -> None:
+        answered = self.WAITING.acknowledge()
+        assert (answered.desired, answered.intent, answered.activities) == (14, None, (RAISE,))
+        assert answered.raised_since(START - 1) == 4
+        assert answered.raised_since(START) == 0
+
+    def test_without_an_intent_there_is_nothing_to_acknowledge(self) -> None:
+        assert KNOWN.acknowledge() is KNOWN
+
+    def test_withdrawing_keeps_the_ledgers_of_calls_that_took_effect(self) -> None:
+        followed = replace(OPENED, updated=START + 0.2)
+        memory = Memory(14, ledgers=(followed,)).intend(Activity(START + 9, 14, 20, "policy"), OPENED)
+        assert memory.withdraw().ledgers == (followed,)
+
+
+class TestExplaining:
+    def test_a_new_memory_adopts_what_it_finds(self) -> None:
+        found = seen(Memory(), 10, 0)
+        assert (found.current, found.memory) == (10, Memory(desired=10))
+
+    def test_and_credits_the_tasks_that_do_not_run_yet(self) -> None:
+        assert seen(Memory(), 30, 0, running=10).memory.raised_since(START - 1) == 20
+        assert seen(Memory(), 10, 0, running=30).memory.activities == ()
+
+    def test_an_answer_of_before_the_last_call_is_ignored(self) -> None:
+        memory = KNOWN.intend(RAISE, None).acknowledge()
+        found = seen(memory, 10, 9.9)
+        assert (found.current, found.memory) == (14, memory)
+
+    def test_after_10_seconds_it_is_believed(self) -> None:
+        found = seen(KNOWN.intend(RAISE, None).acknowledge(), 10, 10)
+        assert (found.current, found.memory.desired) == (10, 10)
+        assert "someone else" in found.note
+
+    def test_a_count_set_by_hand_is_adopted_and_reported(self) -> None:
+        for by_hand in (3, 40):
+            found = seen(KNOWN, by_hand, 0)
+            assert (found.current, found.memory.desired, found.restore) == (by_hand, by_hand, None)
+            assert str(by_hand) in found.note
+            assert "someone else" in found.note
+
+    def test_tasks_that_someone_else_asked_for_are_in_flight_too(self) -> None:
+        assert seen(KNOWN, 40, 0).memory.raised_since(START - 1) == 30
+        assert seen(KNOWN, 3, 0).memory.raised_since(START - 1) == 0
+
+    def test_it_is_reported_once(self) -> None:
+        once = seen(KNOWN, 40, 0)
+        assert seen(once.memory, 40, 5) == Reconciled(once.memory, 40)
+
+
+class TestLateCall:
+    """A predecessor wrote an intent and stalled; its successor decided anew; then the stalled call arrives."""
+
+    OVERTAKEN = Memory(20).intend(CUT, None).intend(Activity(START + 3, 20, 30, "policy", 10), None)
+
+    def test_a_cut_is_recognised_and_taken_back(self) -> None:
+        found = seen(self.OVERTAKEN.acknowledge(), 15, 5)
+        assert (found.current, found.restore) == (15, 30)
+        assert "late" in found.note
+
+    def test_so_it_is_where_the_newer_call_has_not_answered(self) -> None:
+        found = seen(self.OVERTAKEN, 15, 5)
+        assert (found.current, found.restore) == (15, 20)
+        assert found.memory.intent is not None
+
+    def test_a_raise_is_left_to_the_normal_rules(self) -> None:
+        late = Memory(20).intend(Activity(START, 20, 50, "policy", 30), None)
+        found = seen(late.intend(Activity(START + 3, 20, 30, "policy", 10), None).acknowledge(), 50, 5)
+        assert (found.current, found.restore) == (50, None)
+        assert found.memory.raised_since(START - 1) == 30
+
+    def test_it_is_recognised_once(self) -> None:
+        once = seen(self.OVERTAKEN.acknowledge(), 15, 5).memory
+        raised_back = once.intend(Activity(START + 5, 15, 30, "bound"), None).acknowledge()
+        again = seen(raised_back, 15, 20)
+        assert again.restore is None
+        assert "someone else" in again.note
+
+    def test_after_half_a_minute_it_is_someone_elses(self) -> None:
+        memory = self.OVERTAKEN.acknowledge()
+        assert memory.prune(START + 30, 300).superseded == CUT
+        assert memory.prune(START + 31, 300).superseded is None
+
+
+class TestPruning:
+    def test_what_no_rule_looks_at_is_forgotten(self) -> None:
+        later = Activity(START + 60, 14, 18, "policy", 4)
+        memory = Memory(18, activities=(RAISE, later))
+        assert memory.prune(START + 100, 120) is memory
+        assert memory.prune(START + 120, 120).activities == (later,)
+        assert memory.prune(START + 400, 120).activities == ()
+
+
+counts = st.integers(0, 5000)
+times = st.floats(0, 4e9)
+activities = st.builds(
+    Activity,
+    times,
+    counts,
+    counts,
+    st.sampled_from(["policy", "bound", "external"]),
+    st.integers(-5000, 5000),
+    st.dictionaries(st.text(max_size=8), st.integers(-5000, 5000), max_size=3),
+)
+maybe = st.none() | times
+memories = st.builds(
+    Memory,
+    st.none() | counts,
+    st.none() | activities,
+    st.none() | activities,
+    st.lists(activities, max_size=4).map(tuple),
+    st.lists(st.tuples(st.integers(0, 10**9), st.integers(-50, 5000)), max_size=12).map(tuple),
+    st.integers(5, 30),
+    st.lists(st.builds(Ledger, counts, counts, maybe, times, times, maybe, maybe, maybe), max_size=2).map(tuple),
+)
+
+
+class TestStoredForm:
+    @given(memories)
+    @settings(max_examples=100, deadline=None)
+    def test_what_was_saved_is_what_is_read(self, memory: Memory) -> None:
+        assert from_json(to_json(memory)) == memory
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "{",
+            "null",
+            "3",
+            "[]",
+            "{}",
+            '{"format":1}',
+            '{"format":2,"slot_seconds":30}',
+            '{"format":1,"slot_seconds":30,"intent":{"at":1}}',
+            '{"format":1,"slot_seconds":30,"activities":[{"unknown":1}]}',
+            '{"format":1,"slot_seconds":30,"maxima":[[1]]}',
+            '{"format":1,"slot_seconds":"x"}',
+        ],
+    )
+    def test_what_cannot_be_read_is_lost(self, text: str) -> None:
+        assert from_json(text) is None
+
+    def test_a_calm_memory_is_small(self) -> None:
+        assert len(to_json(Memory(desired=10))) < 50
+
+
+def window(*recommended: tuple[float, int], current: int = 20) -> Memory:
+    """Memory after recommendations at seconds after START."""
+    memory = Memory(desired=current)
+    for second, tasks in recommended:
+        memory = remember(memory, tasks, current, 300, START + second)
+    return memory
+
+
+LONG = window((0, 8), (30, 12), (60, 8))
+
+
+class TestWorthSaving:
+    def test_what_did_not_change_is_not(self) -> None:
+        assert not KNOWN.worth_saving(KNOWN)
+        assert not LONG.worth_saving(LONG)
+
+    @pytest.mark.parametrize(
+        "changed",
+        [Memory(11), KNOWN.intend(RAISE, None), Memory(10, activities=(RAISE,)), Memory(10, ledgers=(OPENED,))],
+    )
+    def test_what_decides_is(self, changed: Memory) -> None:
+        assert changed.worth_saving(KNOWN)
+
+    def test_a_load_that_goes_up_and_down_writes_nothing(self) -> None:
+        memory = saved = Memory(desired=20)
+        for second in range(0, 600, 5):
+            memory = remember(memory, 20 if second % 20 == 0 else 8, 20, 300, START + second)
+            assert not memory.worth_saving(saved)
+
+    def test_a_slot_that_closes_is(self) -> None:
+        assert not window((0, 8), (30, 12), (60, 8), (85, 8)).worth_saving(LONG)
+        assert window((0, 8), (30, 12), (60, 8), (90, 8)).worth_saving(LONG)
+
+    def test_a_new_high_of_a_slot_is(self) -> None:
+        assert not window((0, 8), (30, 12), (60, 8), (65, 7)).worth_saving(LONG)
+        assert window((0, 8), (30, 12), (60, 8), (65, 9)).worth_saving(LONG)
+
+    def test_a_window_that_starts_over_is(self) -> None:
+        assert window((0, 8), (30, 12), (60, 8), (65, 20)).worth_saving(LONG)
+        assert window((0, 8), (30, 12), (60, 8), (65, 20), (70, 8)).worth_saving(LONG)
+
+    def test_the_first_whole_slot_is(self) -> None:
+        begun = window((0, 8), (30, 8))
+        assert not begun.worth_saving(replace(begun, maxima=()))
+        assert LONG.worth_saving(replace(LONG, maxima=()))
+
+    @given(st.lists(st.integers(0, 22), min_size=2, max_size=90), st.data())
+    @settings(max_examples=150, deadline=None)
+    def test_a_successor_never_scales_in_earlier_or_deeper(self, recommended: list[int], data: st.DataObject) -> None:
+        """One scaler goes on, the other is replaced by a successor that knows what was saved."""
+        handed_over = data.draw(st.integers(1, len(recommended) - 1))
+        known = saved = Memory(desired=20)
+        successor: Memory | None = None
+        for index, tasks in enumerate(recommended):
+            now = START + 5 * index
+            if index == handed_over:
+                successor = from_json(to_json(saved))
+            known = remember(known, tasks, 20, 60, now)
+            saved = known if known.worth_saving(saved) else saved
+            if successor is not None and tasks < 20:
+                successor = remember(successor, tasks, 20, 60, now)
+                assert stabilized(successor, tasks, 20, 60, now) >= stabilized(known, tasks, 20, 60, now)
+            elif successor is not None:
+                successor = remember(successor, tasks, 20, 60, now)
