@@ -45,7 +45,7 @@ class CloudWatchSink:
 
     def __init__(
         self,
-        namespace: str = "FastScaler/Application",
+        namespace: str = "FastScaling/Application",
         *,
         cluster: str | None = None,
         service: str | None = None,

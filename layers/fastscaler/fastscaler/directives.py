@@ -1,0 +1,166 @@
+"""What the scaler can be asked besides scaling: `prewarm`, `pause`, `resume`, and `observe`.
+
+A directive is checked against the policy document and stored; the running loop sees it at its next look. A refused one
+stores nothing and fails the invocation, so that it reaches the on-failure queue. Keys: events/README.md.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from math import inf
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import AwareDatetime, Field, ValidationError
+
+from fastscaler.errors import DirectiveRefused
+from fastscaler.event_problems import problem, problems_of
+from fastscaler.scaling.observation import Floor, Pause
+from fastscaler.scaling.policy import Direction, Document, Model
+
+DIRECTIONS: tuple[Direction, ...] = ("ScaleOut", "ScaleIn")
+A_MONTH = 31 * 24 * 60  # Minutes; a floor for longer than this is a MinCapacity.
+CLOCK_TOLERANCE = 60.0  # Seconds by which a scheduled time may lie ahead of this machine's clock.
+
+EcsName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
+Owner = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        json_schema_extra={"patternErrorMessage": "1 to 64 letters, digits, dots, hyphens or underscores"},
+    ),
+]
+Text = Annotated[str, Field(max_length=256)]
+Minutes = Annotated[int, Field(strict=True, ge=0, le=A_MONTH)]
+
+
+class _Directive(Model):
+    cluster: EcsName
+    service: EcsName
+    reason: Text = ""
+    scheduled_time: AwareDatetime | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.cluster}/{self.service}"
+
+
+class Prewarm(_Directive):
+    """Raises the floor of a service for a while. `DurationMinutes: 0` releases the owner's floor."""
+
+    directive: Literal["prewarm"]
+    owner: Owner
+    min_capacity: Annotated[int, Field(strict=True, ge=1, le=5000)]
+    duration_minutes: Minutes
+
+
+class PauseScaling(_Directive):
+    """Stops one direction of a service, or both; without `DurationMinutes` until it is resumed."""
+
+    directive: Literal["pause"]
+    direction: Direction | Literal["Both"] = "Both"
+    duration_minutes: Annotated[int, Field(strict=True, ge=1, le=A_MONTH)] | None = None
+
+
+class ResumeScaling(_Directive):
+    """Ends a pause of one direction, or of both."""
+
+    directive: Literal["resume"]
+    direction: Direction | Literal["Both"] = "Both"
+
+
+class Observe(Model):
+    """Asks for a few looks that read, decide and report, and change nothing."""
+
+    directive: Literal["observe"]
+    looks: Annotated[int, Field(strict=True, ge=1, le=60)] = 3
+
+
+Request = Prewarm | PauseScaling | ResumeScaling | Observe
+_MODELS: Mapping[str, type[Request]] = {
+    "prewarm": Prewarm,
+    "pause": PauseScaling,
+    "resume": ResumeScaling,
+    "observe": Observe,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One thing that a directive stored: what, and whether it changed anything (a duplicate does not)."""
+
+    stored: Floor | Pause
+    changed: bool
+
+
+class DirectiveStore(Protocol):
+    """Where directives are kept."""
+
+    def put_directive(self, directive: Floor | Pause, at: float, request_id: str) -> bool:
+        """Stores what was given at `at` (epoch seconds); False where this or a newer one is there. Raises AwsError."""
+
+
+def parse_directive(event: Mapping[str, Any]) -> Request:
+    """The event as a typed request. Raises DirectiveRefused with every problem at once."""
+    name = event.get("Directive") if isinstance(event, Mapping) else None
+    model = _MODELS.get(name) if isinstance(name, str) else None
+    if model is None:
+        raise DirectiveRefused([problem("Directive", name, f"must be one of {', '.join(_MODELS)}")])
+    try:
+        return model.model_validate(dict(event))
+    except ValidationError as error:
+        raise DirectiveRefused(problems_of(error, model)) from error
+
+
+def carry_out(
+    request: Prewarm | PauseScaling | ResumeScaling,
+    document: Document,
+    store: DirectiveStore,
+    now: float,
+    request_id: str,
+) -> list[Stored]:
+    """Stores what the directive asks for. Raises DirectiveRefused, with nothing stored, and AwsError.
+
+    Time counts from the scheduled time in the event where there is one, not from its arrival at `now` (epoch seconds):
+    a late or repeated delivery ends when the schedule says. `request_id` recognises a delivery that is repeated.
+    """
+    service = document.service(request.key)
+    problems = []
+    if service is None:
+        known = ", ".join(service.key for service in document.services[:10])
+        problems.append(problem("Service", request.key, f"must be a service of the policy document: {known}"))
+    elif isinstance(request, Prewarm) and request.duration_minutes and request.min_capacity > service.max_capacity:
+        allowed = f"must be at most MaxCapacity of {request.key}, which is {service.max_capacity}"
+        problems.append(problem("MinCapacity", request.min_capacity, allowed))
+    given = request.scheduled_time.timestamp() if request.scheduled_time else now
+    if given > now + CLOCK_TOLERANCE:
+        # It would be newer than every directive until then, and so none of those would be taken.
+        problems.append(problem("ScheduledTime", str(request.scheduled_time), "must not lie ahead"))
+    if problems:
+        raise DirectiveRefused(problems)
+    return [Stored(one, store.put_directive(one, given, request_id)) for one in _to_store(request, given)]
+
+
+def _to_store(request: Prewarm | PauseScaling | ResumeScaling, given: float) -> list[Floor | Pause]:
+    if isinstance(request, Prewarm):
+        expires = given + 60 * request.duration_minutes
+        return [Floor(request.key, request.owner, request.min_capacity, expires, request.reason)]
+    if isinstance(request, ResumeScaling):
+        expires = given
+    else:
+        expires = inf if request.duration_minutes is None else given + 60 * request.duration_minutes
+    directions = DIRECTIONS if request.direction == "Both" else (request.direction,)
+    return [Pause(request.key, direction, expires, request.reason) for direction in directions]
+
+
+def to_answer(stored: list[Stored]) -> dict[str, Any]:
+    """What the invocation returns: every entry with its expiry as a time that a person can read."""
+    return {
+        "stored": [
+            {**asdict(one.stored), "expires_at": _readable(one.stored.expires_at), "changed": one.changed}
+            for one in stored
+        ]
+    }
+
+
+def _readable(expires_at: float) -> str | None:
+    return None if expires_at == inf else datetime.fromtimestamp(expires_at, UTC).isoformat(timespec="seconds")

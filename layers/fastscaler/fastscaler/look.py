@@ -1,0 +1,196 @@
+"""One look: gather, decide, apply, for all services in one pass with batched reads."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache, partial
+
+from fastscaler.apply import Applier, Scaled
+from fastscaler.errors import AwsError
+from fastscaler.gather import Gatherer
+from fastscaler.ledger import follow
+from fastscaler.pace import BUCKET
+from fastscaler.ports import Clock, TargetHealth
+from fastscaler.scaling.decision import Decision, decide
+from fastscaler.scaling.memory import Ledger
+from fastscaler.scaling.observation import Floor, Pause, ServiceState
+from fastscaler.scaling.policy import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found and did, for the report. Times are epoch seconds, keys are `cluster/service`.
+
+    `errors` pairs each error with the service it concerns, empty where it concerns several. `again`: this look came
+    after a first one at the same bucket. `clock_ahead`: seconds by which this machine's clock leads AWS's.
+    """
+
+    number: int
+    at: float
+    finished: float
+    again: bool
+    decisions: Mapping[str, Decision]
+    states: Mapping[str, ServiceState]
+    scaled: Sequence[Scaled] = ()
+    ledgers: Sequence[tuple[str, Ledger]] = ()
+    errors: Sequence[tuple[str, AwsError]] = ()
+    clock_ahead: float | None = None
+
+
+class Looker:
+    """Looks at `services`; nothing is called for those in `observed`."""
+
+    def __init__(
+        self,
+        services: Sequence[Service],
+        observed: frozenset[str],
+        gatherer: Gatherer,
+        applier: Applier,
+        targets: TargetHealth,
+        clock: Clock,
+    ) -> None:
+        self._services, self._observed = services, observed
+        self._gatherer, self._applier, self._targets, self._clock = gatherer, applier, targets, clock
+        self._decisions: dict[str, Decision] = {}
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="describe-services")
+
+    def look(self, number: int, directives: Sequence[Floor | Pause], clock_ahead: float | None, *, again: bool) -> Look:
+        """Looks once: at everything that is due or, `again`, only at the late metrics of hot services.
+
+        Raises Superseded. An AwsError of one service leaves the others alone and its own count where it is.
+        """
+        at = self._clock.now()
+        services = self.late_services(at) if again else self._services
+        errors = self._gather(services, at, again=again)
+        # The clock is read again: data is judged at the time at which it was there.
+        read = self._clock.now()
+        # Before deciding: a decision from the memory before an answer would undo what that answer said.
+        scaled = self._applier.collect(0)
+        decisions = self._decide(services, directives, read, errors)
+        self._decisions.update(decisions)
+        scaled += self._apply(decisions, read, errors)
+        errors += [(one.service, one.error) for one in scaled if one.error is not None]
+        ledgers = [(one.service, ledger) for one in scaled for ledger in self._opened(one)]
+        if not again:
+            ledgers += self._follow_ledgers(services, errors)
+        states = {key: state for key in decisions if isinstance(state := self._gatherer.state(key), ServiceState)}
+        return Look(
+            number, at, self._clock.now(), again, decisions, states, scaled, ledgers, tuple(errors), clock_ahead
+        )
+
+    def late_services(self, now: float) -> list[Service]:
+        """The hot services whose newest bucket is not complete yet."""
+        return [
+            service
+            for service in self._services
+            if (last := self._decisions.get(service.key)) is not None
+            and last.hot
+            and self._gatherer.on_time(service, now) is False
+        ]
+
+    def on_time_share(self, now: float) -> float | None:
+        """Which share of the services that publish has its newest bucket complete; None where none publishes."""
+        found = [on_time for service in self._services if (on_time := self._gatherer.on_time(service, now)) is not None]
+        return sum(found) / len(found) if found else None
+
+    def close(self) -> list[Scaled]:
+        """Waits for the calls on their way."""
+        self._reader.shutdown(wait=True)
+        return self._applier.close()
+
+    def _gather(self, services: Sequence[Service], now: float, *, again: bool) -> list[tuple[str, AwsError]]:
+        if again:
+            return [("", error) for error in self._gatherer.read_late(services, now)]
+        urgent = {service.key for service in services if self._is_urgent(service, now)}
+        described = self._reader.submit(self._gatherer.describe, [s.key for s in services], urgent, now)
+        errors = [("", error) for error in self._gatherer.read_due(services, now)]
+        return errors + list(described.result().items())
+
+    def _is_urgent(self, service: Service, now: float) -> bool:
+        """Whether the service is hot, in flight or in deployment, so that its state is needed at every look."""
+        last, state = self._decisions.get(service.key), self._gatherer.state(service.key)
+        if not isinstance(state, ServiceState):
+            return False  # The gatherer knows when to ask again.
+        if last is None:
+            return True
+        memory = self._applier.memory(service.key)
+        in_flight = memory.intent is not None or bool(memory.ledgers) or state.running < state.desired
+        return last.hot or in_flight or state.deployment_in_progress
+
+    def _decide(
+        self,
+        services: Sequence[Service],
+        directives: Sequence[Floor | Pause],
+        now: float,
+        errors: list[tuple[str, AwsError]],
+    ) -> dict[str, Decision]:
+        decisions = self._decide_once(services, directives, now)
+        # A change is never decided on a state of half a minute ago: ask again, and decide anew.
+        old = [
+            service
+            for service in services
+            if service.key in decisions
+            and decisions[service.key].activity is not None
+            and now - self._gatherer.described_at(service.key) > BUCKET
+        ]
+        if old:
+            keys = [service.key for service in old]
+            errors += self._gatherer.describe(keys, keys, now).items()
+            for key in keys:
+                del decisions[key]
+            decisions |= self._decide_once(old, directives, now)
+        return decisions
+
+    def _decide_once(
+        self, services: Iterable[Service], directives: Sequence[Floor | Pause], now: float
+    ) -> dict[str, Decision]:
+        """A decision for every service whose state is known; the others stand still."""
+        decisions = {}
+        for service in services:
+            observation = self._gatherer.observe(service, directives, now)
+            if not isinstance(observation, AwsError):
+                decisions[service.key] = decide(service, observation, self._applier.memory(service.key), now)
+        return decisions
+
+    def _apply(
+        self, decisions: Mapping[str, Decision], read: float, errors: list[tuple[str, AwsError]]
+    ) -> list[Scaled]:
+        done = {
+            key: replace(decision, activity=None) if key in self._observed else decision
+            for key, decision in decisions.items()
+        }
+        scaled: list[Scaled] = []
+        try:
+            scaled = self._applier.apply(done, read)
+            self._applier.save()
+        except AwsError as error:
+            errors.append(("", error))
+        return scaled
+
+    def _opened(self, scaled: Scaled) -> list[Ledger]:
+        """The ledger that this call has opened, if it was a scale-out."""
+        ledgers = self._applier.memory(scaled.service).ledgers
+        return [ledger for ledger in ledgers if ledger.updated == scaled.returned]
+
+    def _follow_ledgers(
+        self, services: Sequence[Service], errors: list[tuple[str, AwsError]]
+    ) -> list[tuple[str, Ledger]]:
+        followed: list[tuple[str, Ledger]] = []
+        for service in services:
+            memory, state = self._applier.memory(service.key), self._gatherer.state(service.key)
+            if not memory.ledgers or not isinstance(state, ServiceState):
+                continue
+            # Asked once for all ledgers of the service, and only if one of them has come that far.
+            healthy = cache(partial(self._healthy, service.key, state.target_groups, errors))
+            memory, progressed = follow(service, state, memory, healthy, self._clock.now())
+            self._applier.memories[service.key] = memory
+            followed += ((service.key, ledger) for ledger in progressed)
+        return followed
+
+    def _healthy(self, service: str, target_groups: Sequence[str], errors: list[tuple[str, AwsError]]) -> int:
+        """The healthy targets of `service`; none where that is not known, so that its ledger ends in time anyway."""
+        try:
+            return self._targets.healthy(target_groups)
+        except AwsError as error:
+            errors.append((service, error))
+            return 0

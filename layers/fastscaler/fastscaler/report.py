@@ -1,0 +1,213 @@
+"""Shows the work: structured logs and CloudWatch metrics (EMF) of what the loop does.
+
+One record per change of desired count or of reason, one summary a minute, every look at DEBUG. Metrics are flushed by
+the loop once a minute, not when the handler ends fourteen minutes later; at most ten per service.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from fastscaler.errors import AwsError
+from fastscaler.ledger import stages
+from fastscaler.look import Look
+from fastscaler.loop import Ending
+from fastscaler.scaling.decision import Decision
+from fastscaler.scaling.memory import Ledger
+
+SUMMARY_EVERY = 60.0  # Seconds between two summaries, which are also the datapoints of the metrics.
+CLOCK_TOLERANCE = 1.0  # Seconds by which this machine's clock may differ from AWS's before it is reported.
+
+
+@dataclass
+class _Service:
+    """What one service did since the last summary."""
+
+    said: tuple[str, int] | None = None
+    decision: Decision | None = None
+    running: int = 0
+    decided_at: float = 0.0
+    holds: int = 0
+    errors: int = 0
+
+
+@dataclass
+class _Minute:
+    """What the loop did since the last summary."""
+
+    until: float
+    looks: int = 0
+    looks_again: int = 0
+    slowest: float = 0.0
+    errors: dict[str, int] = field(default_factory=dict)
+    logged: set[tuple[str, str]] = field(default_factory=set)
+
+
+class LogReport:
+    """The port `Report`, on Powertools Logger and Metrics. `observed` services are decided for, and left alone."""
+
+    def __init__(self, logger: Logger, namespace: str, observed: frozenset[str] = frozenset()) -> None:
+        self._logger, self._namespace, self._observed = logger, namespace, observed
+        self._services: dict[str, _Service] = {}
+        self._minute = _Minute(until=0.0)
+
+    def started(self, epoch: int, services: int) -> None:
+        """This invocation decides now."""
+        self._logger.info("started", extra={"epoch": epoch, "services": services})
+
+    def ended(self, epoch: int, why: Ending) -> None:
+        """This invocation decides no more."""
+        self._summarize()
+        self._logger.info("ended", extra={"epoch": epoch, "why": why})
+
+    def failed(self, doing: str, error: AwsError) -> None:
+        """A call failed on which all services depend; nothing was changed."""
+        self._count(error, "", f"{doing} failed: nothing is done until it succeeds")
+
+    def looked(self, look: Look) -> None:
+        """A look is over."""
+        minute = self._minute
+        if not minute.until:
+            minute.until = look.at + SUMMARY_EVERY
+        minute.looks += 1
+        minute.looks_again += look.again
+        minute.slowest = max(minute.slowest, look.finished - look.at)
+        for name, error in look.errors:
+            self._count(error, name, "a call failed: the count is held" if name else "a call failed")
+        applied = {scaled.service for scaled in look.scaled if scaled.error is None}
+        for name, decision in look.decisions.items():
+            service = self._service(name)
+            service.decision, service.decided_at = decision, look.at
+            service.running = look.states[name].running
+            service.holds += decision.held
+            self._decided(name, service, applied=name in applied)
+        for name, ledger in look.ledgers:
+            self._logger.info("ledger", extra=_ledger_record(name, ledger))
+            if ledger.running is None:
+                self._emit({"ScaleOutSeconds": (MetricUnit.Seconds, stages(ledger)["total"])}, name)
+        if look.clock_ahead is not None and abs(look.clock_ahead) > CLOCK_TOLERANCE and minute.looks == 1:
+            self._logger.warning("clock differs from AWS's", extra={"seconds_ahead": round(look.clock_ahead, 1)})
+        self._logger.debug("tick", extra={"now": look.at, "look": look.number, "services": _brief(look)})
+        if look.finished >= minute.until:
+            self._summarize(look.finished + SUMMARY_EVERY)
+
+    def _decided(self, name: str, service: _Service, *, applied: bool) -> None:
+        decision = service.decision
+        assert decision is not None
+        if decision.noted:
+            self._logger.info("noted", extra={"service": name, "what": decision.noted})
+        said, before = (decision.cause, decision.desired), service.said
+        service.said = said
+        unchanged = decision.desired == decision.current
+        # At the first sight of a count that stands, a predecessor has told why: a hand-over is no change of reason.
+        if (before is None and unchanged) or (said == before and (unchanged or name in self._observed)):
+            return
+        self._logger.info(
+            "decision",
+            extra={
+                "service": name,
+                "from": decision.current,
+                "to": decision.desired,
+                "applied": applied,
+                "observe_only": name in self._observed,
+                "cause": decision.cause,
+                "reason": decision.reason,
+                "trail": [asdict(step) for step in decision.trail],
+                "running": service.running,
+                "now": service.decided_at,
+            },
+        )
+
+    def _count(self, error: AwsError, name: str, message: str) -> None:
+        """Counts every error, and logs the first of its kind a minute, of each service."""
+        kind = f"{error.operation}: {error.code}"
+        first = (name, kind) not in self._minute.logged
+        self._minute.logged.add((name, kind))
+        self._minute.errors[kind] = self._minute.errors.get(kind, 0) + 1
+        if name:
+            self._service(name).errors += 1
+        if first:
+            self._logger.error(message, extra={"service": name or None, "error": str(error)})
+
+    def _summarize(self, next_until: float = 0.0) -> None:
+        minute, self._minute = self._minute, _Minute(until=next_until)
+        if not minute.looks and not minute.errors:
+            return
+        brief = {
+            name: {"desired": decision.desired, "running": service.running, "cause": decision.cause}
+            for name, service in self._services.items()
+            if (decision := service.decision) is not None and decision.cause != "steady"
+        }
+        figures = {"looks": minute.looks, "looks_again": minute.looks_again, "slowest_look": round(minute.slowest, 3)}
+        self._logger.info("summary", extra={**figures, "errors": minute.errors, "services": brief})
+        self._emit(
+            {
+                "Looks": (MetricUnit.Count, minute.looks),
+                "LooksAgain": (MetricUnit.Count, minute.looks_again),
+                "LookSeconds": (MetricUnit.Seconds, minute.slowest),
+                "Errors": (MetricUnit.Count, sum(minute.errors.values())),
+            }
+        )
+        for name, service in self._services.items():
+            self._emit(_service_metrics(service), name)
+            service.holds = service.errors = 0
+
+    def _emit(self, values: dict[str, tuple[MetricUnit, float]], service: str | None = None) -> None:
+        # One dimension, Powertools' own: the ECS service, or this function for what concerns the loop.
+        metrics = EphemeralMetrics(namespace=self._namespace, service=service)
+        for metric, (unit, value) in values.items():
+            metrics.add_metric(metric, unit, value)
+        metrics.flush_metrics()
+
+    def _service(self, name: str) -> _Service:
+        return self._services.setdefault(name, _Service())
+
+
+def emit_count(namespace: str, metric: str) -> None:
+    """Counts one event of the function as a whole, such as PolicyInvalid, in a metric that an alarm can watch."""
+    metrics = EphemeralMetrics(namespace=namespace)
+    metrics.add_metric(metric, MetricUnit.Count, 1)
+    metrics.flush_metrics()
+
+
+def _service_metrics(service: _Service) -> dict[str, tuple[MetricUnit, float]]:
+    decision = service.decision
+    values: dict[str, tuple[MetricUnit, float]] = {
+        "Holds": (MetricUnit.Count, service.holds),
+        "ServiceErrors": (MetricUnit.Count, service.errors),
+    }
+    if decision is None:
+        return values
+    values["DesiredCount"] = (MetricUnit.Count, decision.desired)
+    values["RunningCount"] = (MetricUnit.Count, service.running)
+    values["TasksInFlight"] = (MetricUnit.Count, max(0, decision.desired - service.running))
+    if decision.loads:
+        values["LoadPerTask"] = (MetricUnit.NoUnit, next(iter(decision.loads.values())).per_task)
+    if decision.bucket_end is not None:
+        values["DataAge"] = (MetricUnit.Seconds, service.decided_at - decision.bucket_end)
+    return values
+
+
+def _brief(look: Look) -> dict[str, Any]:
+    return {
+        name: {
+            "desired": decision.desired,
+            "running": look.states[name].running,
+            "load": next((round(load.shown, 2) for load in decision.loads.values()), None),
+            "reason": decision.reason,
+        }
+        for name, decision in look.decisions.items()
+    }
+
+
+def _ledger_record(name: str, ledger: Ledger) -> dict[str, Any]:
+    record = asdict(ledger)
+    return {
+        "service": name,
+        "from": record.pop("previous"),
+        "to": record.pop("desired"),
+        **record,
+        "seconds": stages(ledger),
+    }

@@ -1,0 +1,8 @@
+import pytest
+
+from tests.unit.loop.fakes import Simulation
+
+
+@pytest.fixture
+def sim() -> Simulation:
+    return Simulation()

@@ -1,0 +1,128 @@
+"""What an operator reads: one line per change, every service's errors, and metrics each minute."""
+
+import json
+from itertools import count
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger
+
+from fastscaler.errors import AccessDenied, Throttled
+from fastscaler.loop import run
+from fastscaler.pace import Pace
+from fastscaler.report import LogReport
+from fastscaler.scaling.policy import Service
+from tests.unit.loop.fakes import EPOCH, Outcome, Simulation, a_service, step
+
+Records = list[dict[str, Any]]
+# Powertools keeps a logger, and the stream it began with, by its name.
+NUMBERS = count()
+
+
+class Invocation:
+    """Runs the loop with the real report and reads what it printed."""
+
+    def __init__(self, sim: Simulation, capsys: pytest.CaptureFixture[str]) -> None:
+        self.sim, self.capsys = sim, capsys
+
+    def run(self, *services: Service, seconds: float, observed: frozenset[str] = frozenset()) -> Records:
+        report = LogReport(Logger(service=f"test {next(NUMBERS)}"), "Test", observed)
+        world = self.sim.world(report)
+        run(services, world, Pace(), EPOCH + self.sim.clock.t + seconds + 15, observed=observed)
+        return [json.loads(line) for line in self.capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def invocation(sim: Simulation, capsys: pytest.CaptureFixture[str]) -> Invocation:
+    return Invocation(sim, capsys)
+
+
+def said(records: Records, message: str) -> Records:
+    return [record for record in records if record.get("message") == message]
+
+
+def emitted(records: Records, metric: str, service: str | None = None) -> list[float]:
+    """The values of a metric in the embedded metric format, for a service or for the function as a whole."""
+    found = (record for record in records if "_aws" in record and metric in record)
+    return [record[metric][0] for record in found if service in (None, record.get("service"))]
+
+
+def test_a_scale_out_is_one_line_with_its_reason(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=step(100, 1200, at=20))
+    records = invocation.run(shop, seconds=50)
+    (decision,) = (record for record in said(records, "decision") if record["to"] != record["from"])
+    assert (decision["service"], decision["from"], decision["to"]) == (shop.key, 4, 12)
+    assert decision["applied"] is True
+    assert "300 per task against 100" in decision["reason"]
+
+
+def test_a_steady_service_says_nothing_but_its_summary(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=350.0)
+    records = invocation.run(shop, seconds=185)
+    assert said(records, "decision") == []
+    assert len(said(records, "summary")) in (3, 4)
+
+
+def test_a_call_that_failed_is_never_told_as_applied(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=1200.0)
+    sim.ecs.outcomes[shop.key] = [Outcome(Throttled("UpdateService", "ThrottlingException"), None)]
+    records = invocation.run(shop, seconds=20)
+    changes = (record for record in said(records, "decision") if record["to"] != record["from"])
+    assert [change["applied"] for change in changes] == [False, True]
+
+
+def test_every_service_in_trouble_is_named_once_a_minute(sim: Simulation, invocation: Invocation) -> None:
+    shops = [sim.add(a_service(f"shop-{n}"), tasks=4, load=100.0) for n in range(3)]
+    for shop in shops[:2]:
+        sim.ecs.refusals[shop.key] = Throttled("DescribeServices", "ThrottlingException")
+    records = invocation.run(*shops, seconds=50)
+    errors = [record for record in records if record.get("level") == "ERROR"]
+    assert sorted(error["service"] for error in errors) == [shops[0].key, shops[1].key]
+    assert emitted(records, "ServiceErrors", shops[0].key)[0] > 5
+    assert emitted(records, "ServiceErrors", shops[2].key) == [0]
+
+
+def test_an_invocation_that_could_never_look_still_reports_its_errors(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=100.0)
+    sim.store.errors["poll"] = [AccessDenied("Query", "AccessDeniedException")] * 100
+    records = invocation.run(shop, seconds=50)
+    assert sum(emitted(records, "Errors")) >= 10
+
+
+@pytest.mark.parametrize(("skew", "told"), [(0.4, False), (3.0, True), (-3.0, True)])
+def test_a_clock_that_differs_from_aws_is_told_once_a_minute(
+    sim: Simulation, invocation: Invocation, skew: float, told: bool
+) -> None:
+    shop = sim.add(a_service(), tasks=4, load=100.0)
+    sim.store.date_ahead = -skew
+    warnings = said(invocation.run(shop, seconds=50), "clock differs from AWS's")
+    assert [record["seconds_ahead"] for record in warnings] == ([skew] if told else [])
+
+
+def test_a_service_emits_at_most_ten_metrics(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=step(100, 1200, at=20))
+    records = invocation.run(shop, seconds=100)
+    names = {
+        metric["Name"]
+        for record in records
+        if "_aws" in record and record.get("service") == shop.key
+        for metric in record["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
+    assert {"DesiredCount", "RunningCount", "LoadPerTask", "DataAge", "Holds", "ScaleOutSeconds"} <= names
+    assert len(names) <= 10
+
+
+def test_a_scale_out_tells_how_long_each_stage_took(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=step(100, 1200, at=20))
+    records = invocation.run(shop, seconds=100)
+    called, running = said(records, "ledger")
+    assert set(called["seconds"]) == {"bucket_end_to_read", "read_to_decided", "decided_to_updated", "total"}
+    assert "updated_to_running" in running["seconds"]
+    assert emitted(records, "ScaleOutSeconds", shop.key) == [called["seconds"]["total"]]
+
+
+def test_observing_tells_what_would_be_done_once(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=1200.0)
+    records = invocation.run(shop, seconds=50, observed=frozenset({shop.key}))
+    (decision,) = said(records, "decision")
+    assert (decision["to"], decision["applied"], decision["observe_only"]) == (12, False, True)
