@@ -1,0 +1,1 @@
+"""What produced the figures in the README; none of it is deployed."""

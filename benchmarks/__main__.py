@@ -1,0 +1,49 @@
+"""`python -m benchmarks`: the figures of the loop, measured on this machine; written to benchmarks/figures.json.
+
+Medians of repeated runs. Times depend on the machine, so compare ratios; calls, billed metrics and sizes do not.
+"""
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.billing import billed_per_hour
+from benchmarks.cold_import import cold_import
+from benchmarks.decision import decision_microseconds
+from benchmarks.look import looks_of_many_services
+from benchmarks.reaction import reaction
+
+RESULTS = Path(__file__).parent / "figures.json"
+
+
+def main() -> None:
+    """Measures everything, prints it, and keeps it."""
+    figures: dict[str, Any] = {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "decide_microseconds": decision_microseconds(),
+        "cold_import_milliseconds": cold_import(),
+        "look_of_100_services": looks_of_many_services(100),
+        "billed_per_hour": billed_per_hour(),
+        "reaction": reaction(20),
+    }
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+    table = Table("figure", "value", title=f"FastScaler on Python {figures['python']}")
+    for name, value in _flat(figures):
+        table.add_row(name, str(value))
+    Console().print(table)
+
+
+def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, value in figures.items():
+        rows += _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(prefix + name, value)]
+    return rows
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""What the README says must be so: its examples parse, its commands and files exist, its figures were measured."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from fastscaler.document.parse import parse_document
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "events" / "README.md"]
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """The indented lines: what a reader is told to type."""
+    return [line.split("#")[0].strip() for line in README.splitlines() if line.startswith("    ") and line[4:5].strip()]
+
+
+def test_the_policy_example_is_a_valid_document() -> None:
+    (example,) = blocks("yaml")
+    assert parse_document(example, "README.md").services[0].key == "fast-scaling-cluster/fast-scaling-service"
+
+
+def test_the_python_example_runs() -> None:
+    (example,) = blocks("python")
+
+    class App:
+        def add_middleware(self, middleware: type) -> None:
+            self.middleware = middleware
+
+    app = App()
+    exec(compile(example, "README.md", "exec"), {"app": app})  # The README's own two lines.
+    assert app.middleware.__name__ == "MetricsMiddleware"
+
+
+def test_every_make_target_exists() -> None:
+    targets = re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    named = {command.removeprefix("make ") for command in commands() if command.startswith("make ")}
+    named |= set(re.findall(r"`make ([a-z0-9-]+)`", README))
+    assert {"demo", "test"} <= named <= set(targets)
+
+
+def test_every_file_in_a_command_exists() -> None:
+    files = {
+        word for command in commands() for word in command.split() if re.fullmatch(r"[\w/-]+\.(json|yaml|toml)", word)
+    }
+    assert {"policies.yaml", "samconfig.toml", "events/observe.json"} <= files
+    assert [file for file in sorted(files) if not (ROOT / file).is_file()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name if path.parent == ROOT else path.parent.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    text = document.read_text()
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+def test_the_figures_are_those_that_were_measured() -> None:
+    figures = json.loads((ROOT / "benchmarks" / "figures.json").read_text())
+    reaction, look, billed = figures["reaction"], figures["look_of_100_services"], figures["billed_per_hour"]
+    for value in (
+        f"| {reaction['median_seconds']:.1f} s, {reaction['max_seconds']:.1f} s |",
+        f"| {figures['decide_microseconds']['calm']:.0f} microseconds |",
+        f"| {look['median_seconds']:.2f} s |",
+        f"| {look['own_cpu_share']:.0%} |",
+        f"| {figures['cold_import_milliseconds']['handler_without_boto3']:.0f} ms |",
+        f"| {billed['idle']['metrics_billed']}, {billed['busy']['metrics_billed']} |",
+    ):
+        assert value in README, f"README.md does not quote {value!r}: run make bench, and quote what it measures"
