@@ -16,6 +16,10 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from fastscaler.directives import Prewarm, carry_out, parse_directive
+from fastscaler.document.parse import parse_document
+from fastscaler.scaling.observation import Floor, Pause
+
 ROOT = Path(__file__).parents[2]
 SOURCE = (ROOT / "template.yaml").read_text()
 STACK = "fastscaler"
@@ -298,8 +302,10 @@ def test_deleting_the_stack_leaves_nothing_behind() -> None:
 
 
 SCHEDULES = {
-    "WeekdayPrewarm": ("MON-FRI", "08:30", "22:00", 5),
-    "WeekendEveningPrewarm": ("SAT,SUN", "18:00", "23:00", 8),
+    "WeekdayPrewarm": ("? * MON-FRI *", "08:30", "22:00", 5),
+    "WeekendEveningPrewarm": ("? * SAT,SUN *", "18:00", "23:00", 8),
+    "OffHoursMinimum": ("* * ? *", "22:00", "08:30", 3),
+    "SaleOpeningPrewarm": ("2027-11-26", "09:45", "11:00", 40),
 }
 
 
@@ -311,15 +317,22 @@ def test_the_samples_are_all_there_is() -> None:
     assert set(of_type("AWS::Scheduler::Schedule")) == {f"ScalerFunction{name}" for name in SCHEDULES}
 
 
+def when(expression: str) -> tuple[str, int, int]:
+    """The days, hour and minute of a schedule that fires daily, on certain days, or once."""
+    if recurring := re.fullmatch(r"cron\((\d+) (\d+) (.+)\)", expression):
+        return recurring[3], int(recurring[2]), int(recurring[1])
+    once = re.fullmatch(r"at\((\S+)T(\d\d):(\d\d):00\)", expression)
+    assert once, expression
+    return once[1], int(once[2]), int(once[3])
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_a_prewarm_covers_its_hours(name: str) -> None:
     days, start, end, floor = SCHEDULES[name]
-    fields = re.fullmatch(r"cron\((\d+) (\d+) \? \* (\S+) \*\)", schedule(name)["ScheduleExpression"])
-    assert fields
-    minute, hour = int(fields[1]), int(fields[2])
+    on, hour, minute = when(schedule(name)["ScheduleExpression"])
     directive = json.loads(schedule(name)["Target"]["Input"])
-    last_hour, last_minute = divmod(hour * 60 + minute + directive["DurationMinutes"], 60)
-    assert (fields[3], f"{hour:02}:{minute:02}", f"{last_hour:02}:{last_minute:02}") == (days, start, end)
+    last_hour, last_minute = divmod((hour * 60 + minute + directive["DurationMinutes"]) % (24 * 60), 60)
+    assert (on, f"{hour:02}:{minute:02}", f"{last_hour:02}:{last_minute:02}") == (days, start, end)
     assert directive["MinCapacity"] == floor
 
 
@@ -332,6 +345,32 @@ def test_a_prewarm_sends_the_directive_for_the_service_named(name: str) -> None:
     assert directive["Reason"]
     owners = [json.loads(schedule(other)["Target"]["Input"])["Owner"] for other in SCHEDULES]
     assert len(set(owners)) == len(owners)
+
+
+class Stored:
+    """A directive store that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.floors: list[Floor | Pause] = []
+
+    def put_directive(self, directive: Floor | Pause, at: float, request_id: str) -> bool:
+        self.floors.append(directive)
+        return True
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_scaler_takes_what_a_schedule_sends(name: str) -> None:
+    sent = schedule(name)["Target"]["Input"].replace("<aws.scheduler.scheduled-time>", "2026-01-05T08:30:00Z")
+    request = parse_directive(json.loads(sent))
+    assert isinstance(request, Prewarm)
+    document = parse_document((ROOT / "policies.yaml").read_text(), "policies.yaml")
+    store = Stored()
+    carry_out(request, document, store, now=1767601800.0, request_id="1")
+    [floor] = store.floors
+    assert isinstance(floor, Floor)
+    assert floor.service == "fast-scaling-cluster/fast-scaling-service"
+    # The floor ends when the schedule says, counted from its scheduled time.
+    assert floor.expires_at == 1767601800.0 + 60 * json.loads(sent)["DurationMinutes"]
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

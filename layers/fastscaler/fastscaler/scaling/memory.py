@@ -107,12 +107,13 @@ class Memory:
     def worth_saving(self, saved: "Memory") -> bool:
         """Whether a successor would decide differently without this memory than with `saved`.
 
-        The stabilization window is saved as its slots close, when one has a new high, and when it starts over. Until a
-        whole slot was watched it is not worth a write: a successor without it waits a slot longer, no more.
+        The stabilization window is saved as its slots close, when one has a new high, and when it starts over. Its
+        first slot alone is not worth a write, since a successor without it waits a slot longer, no more. The second is:
+        an invocation that hands over after a minute may never have a third.
         """
         if replace(self, maxima=(), slot_seconds=0) != replace(saved, maxima=(), slot_seconds=0):
             return True
-        if len(self.maxima) < 3:
+        if len(self.maxima) < 2:
             return bool(saved.maxima) and self.maxima != saved.maxima
         mine, theirs = dict(self.maxima), dict(saved.maxima)
         return mine.keys() != theirs.keys() or any(highest > theirs[slot] for slot, highest in mine.items())

@@ -1,0 +1,95 @@
+"""Reads a deployed stack: its resources, and the schedules among them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fastscaler.aws.calls import READ, calling
+from fastscaler.aws.dynamodb import Table
+from fastscaler.errors import NotFound, Rejected
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_scheduler import EventBridgeSchedulerClient
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """An EventBridge Scheduler schedule of the stack, named as in the template; `event` is what it sends."""
+
+    name: str
+    expression: str
+    timezone: str
+    enabled: bool
+    event: Mapping[str, Any]
+
+
+class Stack:
+    """One deployed FastScaler stack."""
+
+    def __init__(
+        self, name: str, cloudformation: "CloudFormationClient", scheduler: "EventBridgeSchedulerClient"
+    ) -> None:
+        self.name = name
+        self._cloudformation, self._scheduler = cloudformation, scheduler
+
+    @classmethod
+    def connect(cls, name: str, region: str | None, profile: str | None) -> tuple["Stack", Table]:
+        """The stack and its state table. Raises AwsError."""
+        import boto3
+
+        with calling("connect"):
+            session = boto3.session.Session(region_name=region, profile_name=profile)
+            stack = cls(name, session.client("cloudformation", config=READ), session.client("scheduler", config=READ))
+            client = session.client("dynamodb", config=READ)
+        return stack, Table(client, stack.resource("AWS::DynamoDB::Table"))
+
+    def resource(self, kind: str) -> str:
+        """The physical id of the stack's only resource of this type. Raises AwsError."""
+        for found_kind, _, physical in self._resources():
+            if found_kind == kind:
+                return physical
+        raise NotFound("ListStackResources", "MISSING", f"stack {self.name} has no {kind}: it is no FastScaler stack")
+
+    def schedules(self) -> list[Schedule]:
+        """The stack's schedules, in the order of their names. Raises AwsError."""
+        found = []
+        for kind, logical, physical in self._resources():
+            if kind != "AWS::Scheduler::Schedule":
+                continue
+            with calling("GetSchedule"):
+                schedule = self._scheduler.get_schedule(Name=physical)
+            found.append(
+                Schedule(
+                    name=logical.removeprefix("ScalerFunction"),
+                    expression=schedule["ScheduleExpression"],
+                    timezone=schedule.get("ScheduleExpressionTimezone", "UTC"),
+                    enabled=schedule.get("State", "ENABLED") == "ENABLED",
+                    event=_event(schedule["Target"].get("Input", "{}")),
+                )
+            )
+        return sorted(found, key=lambda one: one.name)
+
+    def _resources(self) -> list[tuple[str, str, str]]:
+        """Type, logical id and physical id of every resource."""
+        found = []
+        try:
+            with calling("ListStackResources"):
+                for page in self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name):
+                    found += [
+                        (one["ResourceType"], one["LogicalResourceId"], one.get("PhysicalResourceId", ""))
+                        for one in page["StackResourceSummaries"]
+                    ]
+        except Rejected as error:
+            # CloudFormation's code for a stack that does not exist is ValidationError.
+            raise NotFound("ListStackResources", error.code, f"there is no stack {self.name}") from error
+        return found
+
+
+def _event(text: str) -> Mapping[str, Any]:
+    try:
+        event = json.loads(text)
+    except ValueError:
+        return {}
+    return event if isinstance(event, dict) else {}
