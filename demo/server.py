@@ -26,14 +26,17 @@ class Server(ThreadedWSGIServer):
 
     def __init__(self, application: WSGIApplication) -> None:
         super().__init__("127.0.0.1", 0, application, _Handler)
+        serve = {"poll_interval": 0.05}
+        self._thread = Thread(target=self.serve_forever, kwargs=serve, name="local-aws", daemon=True)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="local-aws", daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
         self.shutdown()
+        self._thread.join()
         self.server_close()

@@ -29,7 +29,9 @@ class PrewarmRule:
     duration_minutes: int | None = None
 
 
-def prewarm_rules(schedules: "Iterable[Schedule]", directives: Sequence[Floor | Pause], now: float) -> list[PrewarmRule]:
+def prewarm_rules(
+    schedules: "Iterable[Schedule]", directives: Sequence[Floor | Pause], now: float
+) -> list[PrewarmRule]:
     """Every schedule that sends a pre-warm directive, and every floor that holds at `now` without one."""
     floors = {(one.service, one.owner): one for one in directives if isinstance(one, Floor) and one.expires_at > now}
     rules = []
