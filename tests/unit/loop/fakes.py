@@ -15,7 +15,7 @@ from math import inf
 from fastscaler import loop
 from fastscaler.aws.cloudwatch import Answer, MetricName, MetricRead
 from fastscaler.aws.dynamodb import Directive, Head, Takeover
-from fastscaler.errors import AwsError, NotFound, Superseded
+from fastscaler.errors import AwsError, NotFound, Superseded, Throttled
 from fastscaler.look import Look
 from fastscaler.loop import Ending, World
 from fastscaler.pace import Pace
@@ -34,7 +34,7 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._now = EPOCH
-        self._due: list[tuple[float, int, Callable[[], None] | threading.Event]] = []
+        self._due: list[tuple[float, int, Callable[[], object] | threading.Event]] = []
         self._order = count()
         self._idle = threading.Event()
         self._errors: list[BaseException] = []
@@ -53,7 +53,7 @@ class FakeClock:
         self._pass_the_turn()
         assert woken.wait(PATIENCE), "the simulation hangs"
 
-    def at(self, t: float, action: Callable[[], None]) -> None:
+    def at(self, t: float, action: Callable[[], object]) -> None:
         """Has `action` happen at `t` seconds; it must not sleep."""
         self._push(EPOCH + t, action)
 
@@ -79,7 +79,7 @@ class FakeClock:
         if self._errors:
             raise self._errors[0]
 
-    def _push(self, when: float, what: Callable[[], None] | threading.Event) -> None:
+    def _push(self, when: float, what: Callable[[], object] | threading.Event) -> None:
         heappush(self._due, (when, next(self._order), what))
 
     def _pass_the_turn(self) -> None:
@@ -141,6 +141,7 @@ class FakeEcs:
         self._clock, self._journal = clock, journal
         self.fleets: dict[str, FakeFleet] = {}
         self.target_groups: tuple[str, ...] = ()
+        self.status = "ACTIVE"
         self.refusals: dict[str, AwsError] = {}  # By service: what DescribeServices answers.
         self.outcomes: dict[str, list[Outcome]] = defaultdict(list)  # By service: of its next UpdateService calls.
         self.described: list[tuple[float, str, tuple[str, ...]]] = []
@@ -162,6 +163,7 @@ class FakeEcs:
             fleet.desired,
             running,
             fleet.desired - running,
+            self.status,
             deployment_in_progress=fleet.deploying,
             target_groups=self.target_groups,
         )
@@ -229,7 +231,8 @@ class FakeMetrics:
 
     def _buckets(self, service: str, window: float) -> Iterator[Datapoint]:
         t = self._clock.t
-        late, silent = self.lateness.get(service, lambda end: 1.0), self.silent.get(service, lambda start: 0)
+        late: Callable[[float], float] = self.lateness.get(service, lambda end: 1.0)
+        silent: Callable[[float], int] = self.silent.get(service, lambda start: 0)
         for start in range(int((t - window) // BUCKET) * BUCKET, int(t) + 1, BUCKET):
             end = start + BUCKET
             running = self._ecs.fleets[service].running(start)
@@ -255,6 +258,7 @@ class FakeStore:
         self.directives: dict[tuple[str, ...], tuple[Directive, float, str]] = {}
         self.document: str | None = None
         self.exists = True
+        self.crowded: set[str] = set()  # Services whose memory the table is too busy to take.
         self.date_ahead = 0.0  # Seconds by which AWS's clock leads the machine's.
         self.errors: dict[str, list[AwsError]] = defaultdict(list)
         self.before: dict[str, Callable[[], None]] = {}
@@ -267,8 +271,7 @@ class FakeStore:
 
     def read_all(self) -> Takeover:
         self._call("read_all")
-        memories = {service: memory for service in self.stored if (memory := self.memory(service)) is not None}
-        return Takeover(self.epoch, self._directives(), memories)
+        return Takeover(self.epoch, self._directives(), {service: self.memory(service) for service in self.stored})
 
     def poll(self) -> Head:
         self._call("poll")
@@ -278,6 +281,8 @@ class FakeStore:
     def save(self, epoch: int, memories: Mapping[str, Memory]) -> None:
         self._call("save")
         self._fence(epoch)
+        if self.crowded & memories.keys():
+            raise Throttled("TransactWriteItems", "ThrottlingError")
         for service, memory in memories.items():
             self.stored[service] = to_json(memory)
             if memory.intent is not None:
@@ -302,8 +307,10 @@ class FakeStore:
         kept, self.document = self.document, text
         return kept != text
 
-    def memory(self, service: str) -> Memory | None:
-        return from_json(self.stored[service]) if service in self.stored else None
+    def memory(self, service: str) -> Memory:
+        memory = from_json(self.stored[service])
+        assert memory is not None
+        return memory
 
     def times(self, method: str) -> list[float]:
         return [t for t, called in self.calls if called == method]

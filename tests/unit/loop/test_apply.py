@@ -1,14 +1,14 @@
 """Decide once, call once: the intent before the call, and every way in which a call can end."""
 
 import threading
+import time
 
 import pytest
 
-from fastscaler.apply import Applier, Scaled
+from fastscaler.apply import Applier
 from fastscaler.errors import AccessDenied, AwsError, Superseded, Throttled, Unavailable
-from fastscaler.scaling.decision import decide
-from fastscaler.scaling.memory import Memory
-from fastscaler.scaling.observation import MetricReading, Observation, Reading
+from fastscaler.scaling.decision import Decision, decide
+from fastscaler.scaling.observation import MetricReading, Observation, Reading, ServiceState
 from fastscaler.scaling.policy import Service
 from tests.unit.loop.fakes import EPOCH, Outcome, Simulation, a_service, step
 
@@ -49,14 +49,7 @@ class TestTheIntent:
         """Hundreds of calm services' memory may exceed what the table takes at once; a surge cannot wait for that."""
         shop = sim.add(a_service(), tasks=4, load=1200.0)
         calm = [sim.add(a_service(f"calm-{n}"), tasks=4, load=200.0) for n in range(5)]
-        save = sim.store.save
-
-        def refuse_the_others(epoch: int, memories: dict[str, Memory]) -> None:
-            if set(memories) != {shop.key}:
-                raise Throttled("TransactWriteItems", "ThrottlingError")
-            save(epoch, memories)
-
-        sim.store.save = refuse_the_others  # type: ignore[method-assign,assignment]
+        sim.store.crowded = {one.key for one in calm}
         sim.run([shop, *calm], until=3)
         assert sim.fleet(shop).counts == [12]
 
@@ -79,7 +72,6 @@ class TestARefusal:
         sim.ecs.outcomes[shop.key] = [Outcome(DENIED, applied_after=None)] * 100
         sim.run([shop], until=30)
         memory = sim.store.memory(shop.key)
-        assert memory is not None
         assert (memory.desired, memory.intent, memory.activities, memory.ledgers) == (4, None, (), ())
 
 
@@ -99,7 +91,7 @@ class TestAnUnknownOutcome:
         report = sim.run([shop], until=120)
         followed = [ledger for look in report.looks for _, ledger in look.ledgers]
         assert [(one.updated is not None, one.running is not None) for one in followed] == [(True, False), (True, True)]
-        assert sim.store.memory(shop.key).ledgers == ()  # type: ignore[union-attr]
+        assert sim.store.memory(shop.key).ledgers == ()
 
     def test_that_never_took_effect_is_corrected_within_two_ticks(self, sim: Simulation) -> None:
         shop = sim.add(a_service(), tasks=4, load=step(200, 1200, at=20))
@@ -150,9 +142,24 @@ class TestASlowCall:
         assert (scaled.desired, scaled.error) == (12, None)
         assert scaled.returned - EPOCH > 29
         memory = sim.store.memory(shop.key)
-        assert memory is not None
         assert (memory.desired, memory.intent) == (12, None)
         assert [activity.desired for activity in memory.activities] == [12]
+
+    def test_whose_answer_comes_before_a_second_look_is_not_doubled_either(
+        self, sim: Simulation, slow: tuple[Service, threading.Event]
+    ) -> None:
+        """A second look does not describe: what it decides from is the count before the call, and the call's answer."""
+        shop, gate = slow
+        sim.metrics.lateness[shop.key] = lambda end: 3.5 if end == 30 else 1.0
+
+        def answer() -> None:
+            gate.set()
+            time.sleep(0.05)
+
+        sim.clock.at(31.9, answer)
+        report = sim.run([shop], until=60)
+        assert any(look.again and 32 <= look.at - EPOCH < 33 for look in report.looks)
+        assert [desired for _, _, _, desired in sim.ecs.updated] == [12]
 
     def test_is_joined_before_the_invocation_ends(self, sim: Simulation, slow: tuple[Service, threading.Event]) -> None:
         """A frozen sandbox would send it minutes later."""
@@ -176,11 +183,10 @@ class TestASlowCall:
         assert sim.fleet(shop).counts == [12]
 
 
-def decided(service: Service, load: float, applier: Applier, sim: Simulation) -> dict[str, object]:
+def decided(service: Service, load: float, applier: Applier, sim: Simulation) -> dict[str, Decision]:
     """A decision on four running tasks that show this load each."""
     reading = Reading(load, EPOCH - 5, 1.0, total=4 * load, reporters=4, coverage=1.0)
-    state = sim.ecs._state(service.key)
-    observation = Observation(state, {"Load": MetricReading(reading)})  # type: ignore[arg-type]
+    observation = Observation(ServiceState(4, 4), {"Load": MetricReading(reading)})
     return {service.key: decide(service, observation, applier.memory(service.key), sim.clock.now())}
 
 
@@ -193,7 +199,7 @@ class TestApplier:
         shop = sim.add(a_service(), tasks=4, load=1200.0)
         sim.store.take_over()
         with pytest.raises(Superseded):
-            applier.apply(decided(shop, 300.0, applier, sim), EPOCH)  # type: ignore[arg-type]
+            applier.apply(decided(shop, 300.0, applier, sim), EPOCH)
         applier.close()
         assert sim.ecs.updated == []
 
@@ -203,10 +209,10 @@ class TestApplier:
         gate = threading.Event()
         for shop in shops:
             sim.ecs.outcomes[shop.key] = [Outcome(gate=gate)]
-        decisions: dict[str, object] = {}
+        decisions: dict[str, Decision] = {}
         for shop in shops:
             decisions |= decided(shop, 300.0, applier, sim)
         threading.Timer(0.2, gate.set).start()
-        scaled: list[Scaled] = applier.apply(decisions, EPOCH)  # type: ignore[arg-type]
+        scaled = applier.apply(decisions, EPOCH)
         applier.close()
         assert {one.service for one in scaled} == {shop.key for shop in shops}

@@ -6,6 +6,7 @@ import pytest
 
 from fastscaler import loop
 from fastscaler.errors import AccessDenied, Throttled, Unavailable
+from fastscaler.pace import Pace
 from tests.unit.loop.fakes import EPOCH, Killed, Outcome, Simulation, a_service, step
 
 
@@ -192,7 +193,7 @@ def test_the_first_look_comes_before_anything_else_is_done(sim: Simulation) -> N
     loop.run(
         [shop],
         sim.world(report),
-        loop.Pace(),
+        Pace(),
         EPOCH + 30,
         once_started=lambda epoch: looks_by_then.append((epoch, len(report.looks))),
     )

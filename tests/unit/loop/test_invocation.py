@@ -36,8 +36,8 @@ def invoke(sim: Simulation, file: Path) -> Invoke:
         table: Any = sim.store
         logger = Logger(service="test", level="DEBUG")
         pace = Pace()
-        world = sim.world(None)  # type: ignore[arg-type]
-        adapters = Adapters(table, world.metrics, world.ecs, world.targets, sim.clock, pace, logger, str(file), "Test")
+        ecs = sim.ecs.called_by("scaler")
+        adapters = Adapters(table, sim.metrics, ecs, sim.targets, sim.clock, pace, logger, str(file), "Test")
         seconds_left = until - sim.clock.t + loop.MARGIN
         return handle(event, adapters, seconds_left=seconds_left, request_id=f"request at {sim.clock.t}")
 
@@ -45,7 +45,7 @@ def invoke(sim: Simulation, file: Path) -> Invoke:
 
 
 def document(**keys: object) -> str:
-    service = a_service(**keys).model_dump(by_alias=True, mode="json", exclude_none=True)
+    service = a_service("shop", **keys).model_dump(by_alias=True, mode="json", exclude_none=True)
     return yaml.safe_dump({"Services": [service]})
 
 

@@ -120,9 +120,7 @@ def observe(
     metrics: dict[str, MetricReading] = {
         key: read_metric(metric, seen[key], running, scaled.stale_after, now) for key, metric in scaled.metrics.items()
     }
-    return Observation(
-        ServiceState(desired, running, **state), metrics, balancer, tuple(floors), frozenset(paused)
-    )
+    return Observation(ServiceState(desired, running, **state), metrics, balancer, tuple(floors), frozenset(paused))
 
 
 def carried_out(decision: Decision) -> Memory:

@@ -6,6 +6,7 @@ each minute to a successor that knows only what was saved.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fastscaler.scaling.decision import Decision, decide
 from fastscaler.scaling.memory import Memory, from_json, to_json
@@ -31,12 +32,12 @@ class Plant:
     hand_over_every: float = 60.0
     serving_from: list[float] = field(default_factory=list)
     desired: dict[float, int] = field(default_factory=dict)
-    overload: dict[float, float] = field(default_factory=dict)
+    carried: dict[float, float] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     saves: int = 0
 
     def run(self, seconds: float) -> "Plant":
-        """Looks every 5 s until `seconds`; `desired` and `overload` hold what happened at each look."""
+        """Looks every 5 s until `seconds`; `desired` holds the count after each look, `carried` what each task had."""
         self.serving_from = [-1.0] * self.tasks
         saved = memory = Memory(desired=self.tasks)
         points: list[Datapoint] = []
@@ -60,32 +61,34 @@ class Plant:
 
     def changes(self) -> list[tuple[float, int]]:
         """(second, tasks added) of every call."""
-        counts = list(self.desired.items())
-        return [(now, count - before) for (_, before), (now, count) in zip(counts, counts[1:], strict=False) if count != before]
+        steps = pairwise([(0.0, self.tasks), *self.desired.items()])
+        return [(now, count - before) for (_, before), (now, count) in steps if count != before]
 
     def at(self, second: float) -> int:
         """The desired count after the last look before `second`."""
         return [count for now, count in self.desired.items() if now <= second][-1]
 
-    def highest(self, since: float = 0.0) -> int:
-        """The highest desired count after `since`."""
-        return max(count for now, count in self.desired.items() if now >= since)
+    def highest(self) -> int:
+        """The highest desired count of the run."""
+        return max(self.desired.values())
 
-    def lowest(self, since: float = 0.0) -> int:
-        """The lowest desired count after `since`."""
-        return min(count for now, count in self.desired.items() if now >= since)
+    def busiest(self, since: float) -> float:
+        """The highest load per serving task after `since`, in requests/s."""
+        return max(carried for second, carried in self.carried.items() if second >= since)
 
     def _bucket(self, start: float) -> Datapoint:
         serving = sum(asked <= start for asked in self.serving_from)
         total = self.load(start + 2.5)
-        self.overload[start] = total / serving
+        self.carried[start] = total / serving
         return Datapoint(START + start, total, serving)
 
     def _observation(self, points: list[Datapoint], now: float) -> Observation:
-        dark = [point for point in points if not _within(self.outages, point.timestamp - START)]
+        published = [point for point in points if not _within(self.outages, point.timestamp - START)]
         running = len([asked for asked in self.serving_from if asked <= now])
         (key,) = self.service.metrics
-        metrics = {key: read_metric(self.service.metrics[key], dark, running, self.service.stale_after, START + now)}
+        metrics = {
+            key: read_metric(self.service.metrics[key], published, running, self.service.stale_after, START + now)
+        }
         deploying = _within(self.deployments, now)
         return Observation(ServiceState(len(self.serving_from), running, deployment_in_progress=deploying), metrics)
 

@@ -172,6 +172,11 @@ class TestIncompleteBuckets:
         points = [Datapoint(NOW - 6.5, 1, 7), Datapoint(NOW - 11.5, 1000, 10)]
         assert decided(TRACKING, 10, memory, points=points).desired == 10
 
+    def test_it_limits_a_scale_in_to_what_it_shows_already(self) -> None:
+        memory = watched(TRACKING, 10, until=NOW, load=500)
+        points = [Datapoint(NOW - 6.5, 490, 7), Datapoint(NOW - 11.5, 500, 10)]
+        assert decided(TRACKING, 10, memory, points=points).desired == 8
+
     def test_the_bucket_that_asked_for_the_tasks_is_named(self) -> None:
         assert self.decision(2000, 4).bucket_end == NOW - 1.5
         hot_before = [Datapoint(NOW - 6.5, 500, 5), Datapoint(NOW - 11.5, 2000, 10)]

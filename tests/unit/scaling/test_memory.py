@@ -212,7 +212,7 @@ class TestWorthSaving:
     def test_a_load_that_goes_up_and_down_writes_nothing(self) -> None:
         memory = saved = Memory(desired=20)
         for second in range(0, 600, 5):
-            memory = remember(memory, 20 if second % 20 == 0 else 8, 20, 300, START + second)
+            memory = remember(memory, 20 if second % 10 == 0 else 8, 20, 300, START + second)
             assert not memory.worth_saving(saved)
 
     def test_a_slot_that_closes_is(self) -> None:
@@ -227,10 +227,9 @@ class TestWorthSaving:
         assert window((0, 8), (30, 12), (60, 8), (65, 20)).worth_saving(LONG)
         assert window((0, 8), (30, 12), (60, 8), (65, 20), (70, 8)).worth_saving(LONG)
 
-    def test_the_first_whole_slot_is(self) -> None:
-        begun = window((0, 8), (30, 8))
-        assert not begun.worth_saving(replace(begun, maxima=()))
-        assert LONG.worth_saving(replace(LONG, maxima=()))
+    def test_its_first_slot_alone_is_not(self) -> None:
+        assert not window((0, 8), (25, 8)).worth_saving(window())
+        assert window((0, 8), (25, 8), (30, 8)).worth_saving(window())
 
     @given(st.lists(st.integers(0, 22), min_size=2, max_size=90), st.data())
     @settings(max_examples=150, deadline=None)

@@ -129,8 +129,8 @@ class TestAge:
         assert read(ahead, going_on) == MetricReading(NoData("no datapoints"))
 
     def test_a_percentile_is_judged_by_its_age_alone(self) -> None:
-        reading = complete(read_metric(PERCENTILE, [Datapoint(LOOK - 12, 0.7), Datapoint(LOOK - 22, 0.2)], 10, 30, LOOK))
-        assert reading == Reading(0.7, LOOK - 12, 2.0)
+        points = [Datapoint(LOOK - 12, 0.7), Datapoint(LOOK - 22, 0.2)]
+        assert complete(read_metric(PERCENTILE, points, 10, 30, LOOK)) == Reading(0.7, LOOK - 12, 2.0)
 
     def test_the_order_of_the_datapoints_does_not_matter(self) -> None:
         points = [bucket(1.5, 100, 2), bucket(6.5, 500, 10), bucket(11.5, 900, 10)]

@@ -23,7 +23,7 @@ from tests.unit.scaling.build import BALANCER, METRICS, START, carried_out, floo
 
 NOW = START + 1.5
 DIRECTIONS: tuple[Direction, ...] = ("ScaleOut", "ScaleIn")
-MODEST = settings(max_examples=150, deadline=None)
+MODEST = settings(max_examples=100, deadline=None)
 
 metrics = st.sampled_from(sorted(METRICS))
 seconds = st.sampled_from([0, 10, 60, 300])
@@ -164,7 +164,7 @@ def memories(draw: st.DrawFn, scaled: Service, desired: int) -> Memory:
 
 
 @given(services(), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_whatever_is_seen_the_count_keeps_its_bounds_and_directions(scaled: Service, data: st.DataObject) -> None:
     seen = data.draw(observations(scaled))
     memory = data.draw(memories(scaled, seen.state.desired))

@@ -114,7 +114,8 @@ class TestBounds:
         found = change_in_capacity(step_policy(rows, operator=None), metric, 10)
         assert found is not None
         lower, upper, _ = rows[found]
-        assert (lower is None or metric >= 100 + lower) and (upper is None or metric <= 100 + upper)
+        assert lower is None or metric >= 100 + lower
+        assert upper is None or metric <= 100 + upper
 
 
 class TestAdjustmentTypes:
