@@ -437,7 +437,6 @@ def test_the_scaler_changes_services_state_and_logs_and_nothing_else() -> None:
         "ecs:DescribeServices",
         "ecs:UpdateService",
         "dynamodb:ConditionCheckItem",
-        "dynamodb:GetItem",
         "dynamodb:PutItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",

@@ -12,7 +12,7 @@ from fastscaler.scaling.memory import Ledger, Memory
 
 SEND_WITHIN = 1.0  # Seconds after its intent was written within which a call must leave, or not at all.
 WAIT_FOR_CALLS = 1.0  # Seconds that a tick waits for its calls; a slower one is collected by a later tick.
-PARALLEL_UPDATES = 10  # ECS allows a burst of 50 service modifications and 5 a second after that.
+PARALLEL_UPDATES = 50  # What ECS takes at once; a call that had to queue here would not leave in time.
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +114,8 @@ class Applier:
             self.ecs.update(service, desired)
         except AwsError as caught:
             return Scaled(service, desired, self.clock.now(), caught)
+        except Exception as caught:
+            # A defect of this program: whether the call had an effect is as unknown as after a time-out.
+            unknown = Unavailable("UpdateService", type(caught).__name__, str(caught))
+            return Scaled(service, desired, self.clock.now(), unknown)
         return Scaled(service, desired, self.clock.now())

@@ -36,6 +36,10 @@ class Unavailable(AwsError):
     """No usable answer (5xx, time-out, connection lost): the call may or may not have taken effect."""
 
 
+class Defect(AwsError):
+    """A defect of this program, met while it worked for one service; the others go on."""
+
+
 class Superseded(FastScalerError):
     """A newer invocation has taken over; this one must not act any more."""
 

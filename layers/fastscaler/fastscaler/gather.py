@@ -1,7 +1,7 @@
 """Gather: reads what is due, in as few calls as possible, and hands out one observation per service."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from fastscaler.aws.cloudwatch import MetricRead
@@ -38,6 +38,8 @@ class _Series:
     datapoints: Sequence[Datapoint] = ()
     read_at: float = -inf
     error: AwsError | None = None
+    newest_end: float | None = None
+    empty_answers: int = 0
 
 
 class Gatherer:
@@ -89,6 +91,9 @@ class Gatherer:
                 errors[str(answer)] = answer
             else:
                 series.error, series.datapoints = None, answer
+                series.empty_answers = 0 if answer else series.empty_answers + 1
+                ends = [point.timestamp + read.metric.period for point in answer]
+                series.newest_end = max([*ends, series.newest_end or -inf]) if ends else series.newest_end
         return list(errors.values())
 
     def describe(self, services: Iterable[str], urgent: Container[str], now: float) -> dict[str, AwsError]:
@@ -161,9 +166,15 @@ class Gatherer:
     def _reading(self, service: Service, key: str, metric: Metric, state: ServiceState, now: float) -> MetricReading:
         series = self._series[service.key, key]
         if series.error is not None:
-            newest = max((point.timestamp + metric.period for point in series.datapoints), default=self._started)
-            return MetricReading(NoData(str(series.error), now - newest))
-        return read_metric(metric, series.datapoints, state.running, service.stale_after, now)
+            newest_end = self._started if series.newest_end is None else series.newest_end
+            return MetricReading(NoData(str(series.error), now - newest_end, failed=True))
+        reading = read_metric(metric, series.datapoints, state.running, service.stale_after, now)
+        if series.datapoints or not isinstance(reading.complete, NoData):
+            return reading
+        # One empty answer may be CloudWatch's own lapse; it is not an outage of minutes.
+        if series.newest_end is not None:
+            return MetricReading(replace(reading.complete, age=now - series.newest_end))
+        return reading if series.empty_answers > 1 else MetricReading(replace(reading.complete, age=0.0))
 
     def _balancer(self, service: Service, now: float) -> LoadBalancerReading | NoData | None:
         if service.load_balancer is None:

@@ -82,7 +82,7 @@ def _scale(adapters: Adapters, deadline: float) -> dict[str, Any]:
         except AwsError as error:
             adapters.logger.warning("the policy document was not kept", extra={"error": str(error)})
 
-    report = LogReport(adapters.logger, adapters.metrics_namespace, observed)
+    report = LogReport(adapters.logger, adapters.metrics_namespace, adapters.clock, observed)
     world = World(adapters.table, adapters.metrics, adapters.ecs, adapters.targets, adapters.clock, report)
     why = loop.run(document.services, world, adapters.pace, deadline, observed=observed, once_started=keep_document)
     return {"ended": why}
@@ -92,7 +92,7 @@ def _observe(adapters: Adapters, deadline: float, looks: int) -> dict[str, Any]:
     """A few looks that change nothing: nothing is taken over, written or called."""
     document = _load(adapters).document
     observed = frozenset(service.key for service in document.services)
-    report = LastLook(LogReport(adapters.logger, adapters.metrics_namespace, observed))
+    report = LastLook(LogReport(adapters.logger, adapters.metrics_namespace, adapters.clock, observed))
     store = ReadOnlyStore(adapters.table)
     world = World(store, adapters.metrics, adapters.ecs, adapters.targets, adapters.clock, report)
     why = loop.run(document.services, world, replace(adapters.pace), deadline, observed=observed, looks=looks)

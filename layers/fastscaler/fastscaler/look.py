@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from fastscaler.apply import Applier, Scaled
-from fastscaler.errors import AwsError
+from fastscaler.errors import AwsError, Defect
 from fastscaler.gather import Gatherer
 from fastscaler.ledger import follow
 from fastscaler.pace import BUCKET
@@ -15,6 +15,8 @@ from fastscaler.scaling.decision import Decision, decide
 from fastscaler.scaling.memory import Ledger
 from fastscaler.scaling.observation import Floor, Pause, ServiceState
 from fastscaler.scaling.policy import Service
+
+MAX_HEALTH_CALLS = 10  # Services whose target health is asked for in one look, for their ledgers.
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Looker:
         self._services, self._observed = services, observed
         self._gatherer, self._applier, self._targets, self._clock = gatherer, applier, targets, clock
         self._decisions: dict[str, Decision] = {}
+        self._defective: set[str] = set()  # Services in whose decision this program failed; nothing is asked of them.
+        self._health_calls = 0
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="describe-services")
 
     def look(self, number: int, directives: Sequence[Floor | Pause], clock_ahead: float | None, *, again: bool) -> Look:
@@ -85,12 +89,14 @@ class Looker:
             for service in self._services
             if (last := self._decisions.get(service.key)) is not None
             and last.hot
+            and service.key not in self._defective
             and self._gatherer.on_time(service, now) is False
         ]
 
     def on_time_share(self, now: float) -> float | None:
         """Which share of the services that publish has its newest bucket complete; None where none publishes."""
-        found = [on_time for service in self._services if (on_time := self._gatherer.on_time(service, now)) is not None]
+        sound = [service for service in self._services if service.key not in self._defective]
+        found = [on_time for service in sound if (on_time := self._gatherer.on_time(service, now)) is not None]
         return sum(found) / len(found) if found else None
 
     def close(self) -> list[Scaled]:
@@ -124,7 +130,7 @@ class Looker:
         now: float,
         errors: list[tuple[str, AwsError]],
     ) -> dict[str, Decision]:
-        decisions = self._decide_once(services, directives, now)
+        decisions = self._decide_once(services, directives, now, errors)
         # A change is never decided on a state of half a minute ago: ask again, and decide anew.
         old = [
             service
@@ -138,18 +144,28 @@ class Looker:
             errors += self._gatherer.describe(keys, keys, now).items()
             for key in keys:
                 del decisions[key]
-            decisions |= self._decide_once(old, directives, now)
+            decisions |= self._decide_once(old, directives, now, errors)
         return decisions
 
     def _decide_once(
-        self, services: Iterable[Service], directives: Sequence[Floor | Pause], now: float
+        self,
+        services: Iterable[Service],
+        directives: Sequence[Floor | Pause],
+        now: float,
+        errors: list[tuple[str, AwsError]],
     ) -> dict[str, Decision]:
         """A decision for every service whose state is known; the others stand still."""
         decisions = {}
         for service in services:
-            observation = self._gatherer.observe(service, directives, now)
-            if not isinstance(observation, AwsError):
-                decisions[service.key] = decide(service, observation, self._applier.memory(service.key), now)
+            self._defective.discard(service.key)
+            try:
+                observation = self._gatherer.observe(service, directives, now)
+                if not isinstance(observation, AwsError):
+                    decisions[service.key] = decide(service, observation, self._applier.memory(service.key), now)
+            except Exception as error:
+                # Whatever it is, it must not leave the other services to nobody.
+                self._defective.add(service.key)
+                errors.append((service.key, Defect("decide", type(error).__name__, str(error))))
         return decisions
 
     def _apply(
@@ -176,6 +192,7 @@ class Looker:
         self, services: Sequence[Service], errors: list[tuple[str, AwsError]]
     ) -> list[tuple[str, Ledger]]:
         followed: list[tuple[str, Ledger]] = []
+        self._health_calls = 0
         for service in services:
             memory, state = self._applier.memory(service.key), self._gatherer.state(service.key)
             if not memory.ledgers or not isinstance(state, ServiceState):
@@ -189,8 +206,12 @@ class Looker:
 
     def _healthy(self, service: str, target_groups: Sequence[str], errors: list[tuple[str, AwsError]]) -> int:
         """The healthy targets of `service`; none where that is not known, so that its ledger ends in time anyway."""
+        if self._health_calls >= MAX_HEALTH_CALLS:
+            return 0  # The ledger is a record: it may be a look late, and must not make one late.
+        self._health_calls += 1
         try:
             return self._targets.healthy(target_groups)
         except AwsError as error:
+            self._health_calls = MAX_HEALTH_CALLS
             errors.append((service, error))
             return 0

@@ -14,6 +14,7 @@ from fastscaler.errors import AwsError
 from fastscaler.ledger import stages
 from fastscaler.look import Look
 from fastscaler.loop import Ending
+from fastscaler.ports import Clock
 from fastscaler.scaling.decision import Decision
 from fastscaler.scaling.memory import Ledger
 
@@ -29,6 +30,7 @@ class _Service:
     decision: Decision | None = None
     running: int = 0
     decided_at: float = 0.0
+    bucket_end: float | None = None
     holds: int = 0
     errors: int = 0
 
@@ -48,10 +50,10 @@ class _Minute:
 class LogReport:
     """The port `Report`, on Powertools Logger and Metrics. `observed` services are decided for, and left alone."""
 
-    def __init__(self, logger: Logger, namespace: str, observed: frozenset[str] = frozenset()) -> None:
-        self._logger, self._namespace, self._observed = logger, namespace, observed
+    def __init__(self, logger: Logger, namespace: str, clock: Clock, observed: frozenset[str] = frozenset()) -> None:
+        self._logger, self._namespace, self._clock, self._observed = logger, namespace, clock, observed
         self._services: dict[str, _Service] = {}
-        self._minute = _Minute(until=0.0)
+        self._minute = _Minute(until=clock.now() + SUMMARY_EVERY)
 
     def started(self, epoch: int, services: int) -> None:
         """This invocation decides now."""
@@ -65,12 +67,11 @@ class LogReport:
     def failed(self, doing: str, error: AwsError) -> None:
         """A call failed on which all services depend; nothing was changed."""
         self._count(error, "", f"{doing} failed: nothing is done until it succeeds")
+        self._summarize_in_time()
 
     def looked(self, look: Look) -> None:
         """A look is over."""
         minute = self._minute
-        if not minute.until:
-            minute.until = look.at + SUMMARY_EVERY
         minute.looks += 1
         minute.looks_again += look.again
         minute.slowest = max(minute.slowest, look.finished - look.at)
@@ -80,6 +81,7 @@ class LogReport:
         for name, decision in look.decisions.items():
             service = self._service(name)
             service.decision, service.decided_at = decision, look.at
+            service.bucket_end = decision.bucket_end or service.bucket_end
             service.running = look.states[name].running
             service.holds += decision.held
             self._decided(name, service, applied=name in applied)
@@ -90,8 +92,7 @@ class LogReport:
         if look.clock_ahead is not None and abs(look.clock_ahead) > CLOCK_TOLERANCE and minute.looks == 1:
             self._logger.warning("clock differs from AWS's", extra={"seconds_ahead": round(look.clock_ahead, 1)})
         self._logger.debug("tick", extra={"now": look.at, "look": look.number, "services": _brief(look)})
-        if look.finished >= minute.until:
-            self._summarize(look.finished + SUMMARY_EVERY)
+        self._summarize_in_time()
 
     def _decided(self, name: str, service: _Service, *, applied: bool) -> None:
         decision = service.decision
@@ -131,8 +132,13 @@ class LogReport:
         if first:
             self._logger.error(message, extra={"service": name or None, "error": str(error)})
 
-    def _summarize(self, next_until: float = 0.0) -> None:
-        minute, self._minute = self._minute, _Minute(until=next_until)
+    def _summarize_in_time(self) -> None:
+        if self._clock.now() >= self._minute.until:
+            self._summarize()
+
+    def _summarize(self) -> None:
+        now = self._clock.now()
+        minute, self._minute = self._minute, _Minute(until=now + SUMMARY_EVERY)
         if not minute.looks and not minute.errors:
             return
         brief = {
@@ -151,8 +157,9 @@ class LogReport:
             }
         )
         for name, service in self._services.items():
-            self._emit(_service_metrics(service), name)
+            self._emit(_service_metrics(service, now), name)
             service.holds = service.errors = 0
+            service.decision = None  # A service that nothing is decided for any more must not look as it did.
 
     def _emit(self, values: dict[str, tuple[MetricUnit, float]], service: str | None = None) -> None:
         # One dimension, Powertools' own: the ECS service, or this function for what concerns the loop.
@@ -172,12 +179,14 @@ def emit_count(namespace: str, metric: str) -> None:
     metrics.flush_metrics()
 
 
-def _service_metrics(service: _Service) -> dict[str, tuple[MetricUnit, float]]:
+def _service_metrics(service: _Service, now: float) -> dict[str, tuple[MetricUnit, float]]:
     decision = service.decision
     values: dict[str, tuple[MetricUnit, float]] = {
         "Holds": (MetricUnit.Count, service.holds),
         "ServiceErrors": (MetricUnit.Count, service.errors),
     }
+    if service.bucket_end is not None:
+        values["DataAge"] = (MetricUnit.Seconds, now - service.bucket_end)
     if decision is None:
         return values
     values["DesiredCount"] = (MetricUnit.Count, decision.desired)
@@ -185,8 +194,6 @@ def _service_metrics(service: _Service) -> dict[str, tuple[MetricUnit, float]]:
     values["TasksInFlight"] = (MetricUnit.Count, max(0, decision.desired - service.running))
     if decision.loads:
         values["LoadPerTask"] = (MetricUnit.NoUnit, next(iter(decision.loads.values())).per_task)
-    if decision.bucket_end is not None:
-        values["DataAge"] = (MetricUnit.Seconds, service.decided_at - decision.bucket_end)
     return values
 
 

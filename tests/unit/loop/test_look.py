@@ -1,11 +1,12 @@
 """One look: how much it asks of AWS, and that a service in trouble keeps its trouble to itself."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from fastscaler.errors import AccessDenied, AwsError, NotFound, Rejected, Throttled, Unavailable
-from fastscaler.scaling.observation import Floor, Pause
+from fastscaler.scaling.observation import Datapoint, Floor, Pause
 from tests.unit.loop.fakes import EPOCH, Outcome, Simulation, a_service, per_task_metric, step
 
 ACCESS_DENIED = AccessDenied("DescribeServices", "AccessDeniedException")
@@ -232,6 +233,18 @@ class TestIsolation:
         assert sim.fleet(good).counts == [12]
         assert sim.fleet(bad).counts == [12], "the third attempt"
         assert report.errors() == [(bad.key, trouble)] * 2
+
+    def test_a_defect_met_at_one_service_hurts_nobody(self, sim: Simulation) -> None:
+        """A datapoint that is none: nothing in the loop expects it."""
+        odd = per_task_metric("bad", PerTask=False)
+        bad = sim.add(a_service("bad", Metrics={"Load": odd}), tasks=4, load=CALM)
+        good = sim.add(a_service("good"), tasks=4, load=step(CALM, 1200, at=20))
+        nothing: Any = None
+        sim.metrics.datapoints[bad.key, "Load"] = [Datapoint(EPOCH - 5, nothing)]
+        report = sim.run([bad, good], until=60)
+        assert sim.fleet(good).counts == [12]
+        assert sim.fleet(bad).asked == []
+        assert {name for name, _ in report.errors()} == {bad.key}
 
 
 class TestObserveMode:

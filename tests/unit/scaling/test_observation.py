@@ -129,8 +129,15 @@ class TestAge:
         assert read(ahead, going_on) == MetricReading(NoData("no datapoints"))
 
     def test_a_percentile_is_judged_by_its_age_alone(self) -> None:
+        points = [Datapoint(LOOK - 15, 0.7), Datapoint(LOOK - 25, 0.2)]
+        assert read_metric(PERCENTILE, points, 10, 30, LOOK) == MetricReading(Reading(0.7, LOOK - 15, 5.0))
+
+    def test_a_young_percentile_may_be_half_there_so_the_one_before_it_counts_as_complete(self) -> None:
         points = [Datapoint(LOOK - 12, 0.7), Datapoint(LOOK - 22, 0.2)]
-        assert complete(read_metric(PERCENTILE, points, 10, 30, LOOK)) == Reading(0.7, LOOK - 12, 2.0)
+        assert read_metric(PERCENTILE, points, 10, 30, LOOK) == MetricReading(
+            Reading(0.2, LOOK - 22, 12.0), Reading(0.7, LOOK - 12, 2.0, complete=False)
+        )
+        assert read_metric(PERCENTILE, points[:1], 10, 30, LOOK).complete == NoData("incomplete", 2.0)
 
     def test_the_order_of_the_datapoints_does_not_matter(self) -> None:
         points = [bucket(1.5, 100, 2), bucket(6.5, 500, 10), bucket(11.5, 900, 10)]
@@ -151,7 +158,7 @@ class TestNotNumbers:
         assert complete(read(bucket(1.5, 0, 10))).total == 0
 
     def test_a_metric_that_is_not_per_task_may_be_negative(self) -> None:
-        assert complete(read_metric(PERCENTILE, [Datapoint(LOOK - 12, -4.0)], 10, 30, LOOK)).value == -4
+        assert complete(read_metric(PERCENTILE, [Datapoint(LOOK - 20, -4.0)], 10, 30, LOOK)).value == -4
 
     any_number = st.floats(allow_nan=True, allow_infinity=True)
     datapoints = st.lists(

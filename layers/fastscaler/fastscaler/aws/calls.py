@@ -12,14 +12,22 @@ from botocore.parsers import ResponseParserError
 
 from fastscaler.errors import AccessDenied, AwsError, NotFound, Rejected, Throttled, Unavailable
 
+MODIFY_BURST = 50  # ECS: service modifications at once; 5 a second after that.
 # A read must fit into the tick that needs it: two attempts, and a tick that overruns skips to the next boundary. Not
 # "adaptive": its rate limiter makes calls wait without a bound. Ten throttled ones of the thirty calls that describe
 # 300 services made a look of 9 s against 1 s, and lost twice as many answers.
 READ = Config(
     connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 2}, max_pool_connections=16
 )
+# What is only a record must not hold a look up.
+BRIEF = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 1})
 # A write is decided once and called once: no retry behind the loop's back.
-WRITE = Config(connect_timeout=3, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 1})
+WRITE = Config(
+    connect_timeout=3,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    max_pool_connections=MODIFY_BURST,
+)
 PARALLEL_CALLS = 8
 
 Item = TypeVar("Item")

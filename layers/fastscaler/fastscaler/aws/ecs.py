@@ -93,6 +93,6 @@ def _state(service: "ServiceTypeDef") -> ServiceState:
         status=service["status"],
         scheduling_strategy=service.get("schedulingStrategy", "REPLICA"),
         express_managed=service.get("resourceManagementType") == "ECS",
-        deployment_in_progress=rolling or len(deployments) > 1,
+        deployment_in_progress=rolling or len(deployments) > 1 or len(service.get("taskSets", [])) > 1,
         target_groups=tuple(arn for arn in targets if arn),
     )

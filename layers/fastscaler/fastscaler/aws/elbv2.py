@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastscaler.aws.calls import READ, calling
+from fastscaler.aws.calls import BRIEF, calling
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
@@ -20,7 +20,7 @@ class TargetGroups:
         if self._client is None:
             import boto3
 
-            self._client = boto3.client("elbv2", config=READ)
+            self._client = boto3.client("elbv2", config=BRIEF)
         return min(self._healthy(arn) for arn in target_groups)
 
     def _healthy(self, arn: str) -> int:

@@ -63,6 +63,12 @@ def decide(service: Service, observation: Observation, memory: Memory, now: floa
     proposals = [_best(policy, service, loads[policy.metric], capacity, memory, now) for policy in service.policies]
     blind = bool(missing) and is_blind(service, observation, loads)
     recommendation = _recommend(service, proposals, current, missing, blind)
+    lowest = min(current, service.min_capacity)
+    if recommendation.desired < lowest:
+        # Nothing is held back where nothing can be taken away, and nothing has to be remembered. Not so for a floor:
+        # what is remembered meanwhile lets the count come down by the rules once the floor has expired.
+        stage = "steady" if lowest == current else recommendation.stage
+        recommendation = Step(stage, f"{recommendation.detail}, not below {lowest}", lowest)
     recommended = recommendation.desired
     if not missing or recommended > current:
         window = service.behavior.scale_in.stabilization_window_seconds
@@ -115,12 +121,12 @@ def _left_alone(state: ServiceState) -> str:
 def _best(
     policy: Policy, service: Service, loads: Sequence[Load], capacity: Capacity, memory: Memory, now: float
 ) -> Proposal:
-    """The policy's largest proposal. A bucket that is incomplete may add tasks, and says nothing else."""
+    """The policy's largest proposal. A bucket that is incomplete may add tasks or keep them, never take them away."""
     best = None
     for load in loads:
         proposal = propose(policy, service, load, capacity, memory.activities, now)
         raises = proposal.desired is not None and proposal.desired > capacity.desired
-        if not load.complete and not raises:
+        if not load.complete and (proposal.desired is None or proposal.desired < capacity.desired):
             continue
         if best is None or (proposal.desired or 0) > (best.desired or 0):
             best = replace(proposal, bucket_end=load.bucket_end) if raises else proposal
@@ -150,20 +156,25 @@ def _scale_out(service: Service, recommended: int, current: int, memory: Memory,
     return [Step("rate limit", "Behavior.ScaleOut.Policies allows no more", max(limit, current))]
 
 
+def _floor(service: Service, observation: Observation, now: float) -> tuple[int, str, str]:
+    """The fewest tasks to have now, with the stage and the reason: MinCapacity, or the highest pre-warm floor."""
+    active = (floor for floor in observation.floors if floor.expires_at > now)
+    floor = max(active, key=lambda floor: floor.min_capacity, default=None)
+    if floor is None or floor.min_capacity <= service.min_capacity:
+        return service.min_capacity, "MinCapacity", "below MinCapacity"
+    why = f" ({floor.reason})" if floor.reason else ""
+    return floor.min_capacity, "pre-warm floor", f"floor of {floor.owner}{why}"
+
+
 def _bounds(service: Service, observation: Observation, restore: int | None, desired: int, now: float) -> list[Step]:
     """Steps up to the lower bounds: corrected late calls, pre-warm floors, MinCapacity. MaxCapacity caps them all."""
     steps = []
     if restore is not None and restore > desired:
         steps.append(Step("correction", "a call decided earlier arrived late", restore))
-    floor = max(
-        (floor for floor in observation.floors if floor.expires_at > now), key=lambda f: f.min_capacity, default=None
-    )
-    if floor is not None and floor.min_capacity > max(desired, restore or 0):
-        why = f" ({floor.reason})" if floor.reason else ""
-        steps.append(Step("pre-warm floor", f"floor of {floor.owner}{why}", floor.min_capacity))
+    lowest, stage, why = _floor(service, observation, now)
+    if lowest > max(desired, restore or 0):
+        steps.append(Step(stage, why, lowest))
     highest = steps[-1].desired if steps else desired
-    if highest < service.min_capacity:
-        steps.append(Step("MinCapacity", "below MinCapacity", service.min_capacity))
     if steps and highest > service.max_capacity:
         steps.append(Step("MaxCapacity", "no floor goes above MaxCapacity", max(desired, service.max_capacity)))
     return steps

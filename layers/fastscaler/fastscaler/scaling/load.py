@@ -108,17 +108,23 @@ def _stand_in(
 def missing_data(service: Service, observation: Observation, loads: Mapping[str, Sequence[Load]]) -> str:
     """Which data a scale-in would need and does not have; empty where nothing is missing.
 
-    Request-sampled metrics are silent while there are no requests, so their silence is believed only while a per-task
-    metric proves that the publishers are alive.
+    Request-sampled metrics are silent while there are no requests. That is believed only of the application's own
+    metrics that could be read, and only while a per-task metric proves that the publishers are alive.
     """
     complete = {key for key, found in loads.items() if found and found[0].complete}
     if len(complete) == len(service.metrics):
         return ""
     alive = any(service.metrics[key].per_task for key in complete)
     for key in dict.fromkeys(policy.metric for policy in service.policies):
-        if key not in complete and (service.metrics[key].per_task or not alive):
-            seen = observation.metrics.get(key)
-            return f"{key}: {seen.complete.reason if seen and isinstance(seen.complete, NoData) else 'not read'}"
+        if key in complete:
+            continue
+        metric, seen = service.metrics[key], observation.metrics.get(key)
+        absent = (
+            seen.complete if seen is not None and isinstance(seen.complete, NoData) else NoData("not read", failed=True)
+        )
+        believed = alive and not (metric.per_task or absent.failed or metric.namespace.startswith("AWS/"))
+        if not believed:
+            return f"{key}: {absent.reason}"
     return ""
 
 

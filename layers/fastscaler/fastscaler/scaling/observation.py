@@ -5,13 +5,14 @@ only partly there. `read_metric` turns raw datapoints into readings that say how
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import isfinite
 
 from fastscaler.scaling.policy import Direction, Metric
 
 COMPLETE_COVERAGE = 0.8  # Share of the expected reporters that makes a bucket complete (design: 80%).
+REPRESENTATIVE_COVERAGE = 0.5  # Share of the expected reporters that may speak for those that are missing.
 PARTIAL_SCALES_AFTER = 5.0  # Seconds after which an incomplete bucket is scaled up by its coverage.
 RECENT_REPORTERS = 30.0  # Seconds in which a task must have reported to be expected to report again.
 MINUTE = 60.0  # Period of the load balancer's counters, the finest that AWS/ApplicationELB has.
@@ -49,10 +50,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class NoData:
-    """The absence of a reading. `age` is how long ago the newest bucket ended, infinite where there was none."""
+    """The absence of a reading. `age` is how long ago the newest bucket ended, infinite where there was none.
+
+    `failed`: the metric could not be read, so that its silence says nothing.
+    """
 
     reason: str
     age: float = float("inf")
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ def read_metric(
     if newest_age > stale_after:
         return MetricReading(NoData("stale", newest_age))
     if not metric.per_task:
-        return MetricReading(Reading(usable[0].value, usable[0].timestamp, newest_age))
+        return _by_age(metric, usable, stale_after, now)
     expected = _expected_reporters(usable, running)
     incomplete: list[Reading] = []
     for point in usable:
@@ -155,6 +160,18 @@ def read_metric(
             return MetricReading(reading, _partial(incomplete))
         incomplete.append(reading)
     return MetricReading(NoData("incomplete", newest_age), _partial(incomplete))
+
+
+def _by_age(metric: Metric, points: Sequence[Datapoint], stale_after: float, now: float) -> MetricReading:
+    """Without a sample per task nothing tells who has reported, so a young bucket may only add tasks."""
+    readings = [Reading(point.value, point.timestamp, now - point.timestamp - metric.period) for point in points[:2]]
+    newest = readings[0]
+    if newest.age >= PARTIAL_SCALES_AFTER:
+        return MetricReading(newest)
+    young = replace(newest, complete=False)
+    if len(readings) > 1 and readings[1].age <= stale_after:
+        return MetricReading(readings[1], young)
+    return MetricReading(NoData("incomplete", newest.age), young)
 
 
 def _is_valid(point: Datapoint, per_task: bool) -> bool:
@@ -185,7 +202,9 @@ def _per_task_reading(point: Datapoint, period: int, expected: float, now: float
     age = now - point.timestamp - period
     complete = coverage >= COMPLETE_COVERAGE
     # A young incomplete bucket counts for what is there and no more: its Sum can only grow.
-    total = point.value / coverage if complete or age > PARTIAL_SCALES_AFTER else point.value
+    # So does an old one with few reporters: one hot task must not be taken for all of them.
+    representative = complete or (age > PARTIAL_SCALES_AFTER and coverage >= REPRESENTATIVE_COVERAGE)
+    total = point.value / coverage if representative else point.value
     return Reading(
         value=point.value / samples,
         timestamp=point.timestamp,
