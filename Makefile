@@ -21,7 +21,7 @@ demo: venv ## a surge answered in seconds, on this machine, without an AWS accou
 	$(BIN)/python -m demo
 
 test: venv ## unit and integration tests, and a short run of the demo
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: venv ## ruff and mypy
 	$(BIN)/ruff check .

@@ -117,11 +117,11 @@ class TestTick:
         policies: Path,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        invoke(event("scheduled_tick.json"), seconds=0.5)
+        invoke(event("scheduled_tick.json"), seconds=3.0)
         policies.write_text("Services: []")
         publish_load(account, 1000.0)
         capsys.readouterr()
-        invoke(event("scheduled_tick.json"), seconds=0.5)
+        invoke(event("scheduled_tick.json"), seconds=3.0)
         assert [change.after for change in aws.fleet(CLUSTER, SERVICE).changes] == [20]
         records = printed(capsys)
         assert [record["PolicyInvalid"] for record in records if "PolicyInvalid" in record] == [[1.0]]
@@ -139,7 +139,7 @@ class TestTick:
     ) -> None:
         publish_load(account, 1000.0)
         aws.delay("UpdateService", 2.0)
-        invoke(event("scheduled_tick.json"), seconds=0.5)
+        invoke(event("scheduled_tick.json"), seconds=3.0)
         (call,) = aws.calls.of("UpdateService")
         assert call.error is None
 
@@ -194,7 +194,7 @@ class TestDirectives:
     def test_the_loop_obeys(self, aws: LocalAws, account: Account, invoke: Invoke) -> None:
         publish_load(account, 350.0)
         invoke(event("prewarm.json"))
-        invoke(event("scheduled_tick.json"), seconds=0.5)
+        invoke(event("scheduled_tick.json"), seconds=3.0)
         assert [change.after for change in aws.fleet(CLUSTER, SERVICE).changes] == [5]
 
 

@@ -48,6 +48,10 @@ class TestWindow:
             second += 1
         assert window <= second - begin <= window + 2 * slot_seconds(window)
 
+    @pytest.mark.parametrize(("window", "seconds"), [(10, 5), (60, 6), (299, 29), (300, 30), (3600, 30)])
+    def test_short_windows_have_short_slots(self, window: int, seconds: int) -> None:
+        assert slot_seconds(window) == seconds
+
     def test_without_a_window_the_recommendation_counts_at_once(self) -> None:
         memory = looks([(0, 8)], window=0)
         assert stabilized(memory, 8, 20, 0, START) == 8

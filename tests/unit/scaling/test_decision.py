@@ -105,6 +105,27 @@ class TestScaleOut:
         assert decided(off, 10, load=5000).desired == 10
         assert decided(off, 1, load=5000).desired == 2  # MinCapacity is no scale-out of the policies.
 
+    def test_what_a_limit_cuts_off_is_not_in_effect(self) -> None:
+        limited = service(
+            stepping(), Behavior={"ScaleOut": {"Policies": [{"Type": "Tasks", "Value": 2, "PeriodSeconds": 60}]}}
+        )
+        activity = decided(limited, 10, load=2500).activity
+        assert activity is not None
+        assert (activity.desired, activity.size, activity.steps) == (12, 2, {"Requests-steps": 2})
+
+    def test_what_a_floor_adds_is_no_part_of_a_step(self) -> None:
+        activity = decided(service(stepping()), 10, load=2500, floors=[floor(30, NOW + 60)]).activity
+        assert activity is not None
+        assert (activity.desired, activity.steps) == (30, {"Requests-steps": 4})
+
+    def test_the_cooldown_of_the_service_counts_all_that_was_added_in_it(self) -> None:
+        both = service(stepping(), stepping(metric="Latency"))
+        memory, desired = Memory(desired=10), 10
+        for second, load, latency, expected in ((0, 1300, 90, 11), (5, 2500, 90, 14), (9, 2500, 250, 14)):
+            decision = decided(both, desired, memory, NOW + second, load=load, latency=latency)
+            memory, desired = carried_out(decision), decision.desired
+            assert desired == expected
+
 
 class TestInFlight:
     def test_the_same_surge_is_not_answered_again(self) -> None:
@@ -183,6 +204,11 @@ class TestIncompleteBuckets:
         decision = decided(TRACKING, 10, points=hot_before)
         assert (decision.desired, decision.bucket_end) == (20, NOW - 6.5)
 
+    def test_of_two_that_ask_for_more_the_larger_counts(self) -> None:
+        arriving, complete = Datapoint(NOW - 6.5, 1200, 5), Datapoint(NOW - 11.5, 2000, 10)
+        decision = decided(TRACKING, 10, points=[arriving, complete])
+        assert (decision.desired, decision.bucket_end) == (20, NOW - 6.5)
+
 
 class TestScaleIn:
     def test_after_a_calm_window_the_count_follows_the_load(self) -> None:
@@ -190,6 +216,10 @@ class TestScaleIn:
         assert (decision.desired, decision.cause) == (7, "Requests-tracking")
         assert decision.activity is not None
         assert decision.activity.change == -3
+
+    def test_a_limit_that_is_not_needed_is_not_named(self) -> None:
+        decision = after_calm(TRACKING, 10, calm=490)
+        assert (decision.desired, decision.cause) == (5, "Requests-tracking")
 
     def test_not_before(self) -> None:
         decision = decided(TRACKING, 10, watched(TRACKING, 10, until=NOW, seconds=290, load=620), load=620)
@@ -399,6 +429,10 @@ class TestFloors:
         assert counts[-1] == 3
         assert all(after >= before // 2 for before, after in zip(counts, counts[12:], strict=False))
 
+    def test_it_lifts_while_the_policies_want_fewer(self) -> None:
+        decision = decided(TRACKING, 10, load=100, floors=[floor(25, self.LATER)])
+        assert decision.activity == Activity(NOW, 10, 25, "bound")
+
     def test_it_counts_as_no_step_of_a_policy(self) -> None:
         scaled = service(stepping(Cooldown=60))
         lifted = decided(scaled, 10, load=500, floors=[floor(12, self.LATER)])
@@ -414,6 +448,9 @@ class TestBounds:
 
     def test_a_service_at_zero_is_lifted_too(self) -> None:
         assert decided(TRACKING, 0).desired == 2
+
+    def test_at_min_there_is_nothing_to_lift(self) -> None:
+        assert decided(TRACKING, 2, load=200).cause == "steady"
 
     def test_scale_in_ends_at_min(self) -> None:
         assert after_calm(service(tracking(), lowest=8), 10, calm=10).desired == 8
@@ -470,6 +507,9 @@ class TestPause:
     @pytest.mark.parametrize(("direction", "load", "desired"), [("ScaleIn", 9000, 90), ("ScaleOut", 620, 7)])
     def test_the_other_direction_goes_on(self, direction: Direction, load: float, desired: int) -> None:
         assert after_calm(TRACKING, 10, calm=620, load=load, paused=[direction]).desired == desired
+
+    def test_nothing_to_do_is_not_called_paused(self) -> None:
+        assert decided(TRACKING, 10, load=1000, paused=["ScaleOut", "ScaleIn"]).cause == "steady"
 
     def test_a_resumed_service_need_not_wait_for_a_new_window(self) -> None:
         memory = watched(TRACKING, 10, until=NOW, load=620, paused=["ScaleIn"])
@@ -548,6 +588,13 @@ class TestShowingItsWork:
         assert decision.loads["Requests"].shown == 100
         assert decision.bucket_end == NOW - 1.5
         assert decided(TRACKING, 10).bucket_end is None
+
+    def test_the_bucket_is_that_of_the_metric_that_asks_for_most(self) -> None:
+        both = service(tracking(), stepping(metric="Latency"))
+        now = NOW + 5
+        assert decided(both, 10, now=now, load=1200, latency=90).bucket_end == now - 1.5
+        assert decided(both, 10, now=now, load=1200, latency=250).bucket_end == now - 6.5
+        assert decided(both, 10, now=now, load=900, latency=90).bucket_end == now - 1.5
 
 
 def test_memory_is_kept_no_longer_than_a_rule_needs_it() -> None:

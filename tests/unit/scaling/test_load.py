@@ -84,6 +84,11 @@ class TestPerTaskMetrics:
         (load,) = seen(*points, capacity=Capacity(10, 10))
         assert (load.total, load.scale_in_total, load.metric) == (250, 500, 50)
 
+    @pytest.mark.parametrize("capacity", [Capacity(10, 20), Capacity(20, 10, raised=10)])
+    def test_but_not_those_that_leave_or_do_not_run_yet(self, capacity: Capacity) -> None:
+        points = [(1.5 + 5 * n, 250.0, 5) for n in range(7)]
+        assert seen(*points, capacity=capacity)[0].scale_in_total == 500
+
 
 class TestOtherMetrics:
     def test_an_average_is_that_of_every_running_task(self) -> None:
@@ -115,7 +120,7 @@ class TestLoadBalancerStandsIn:
 
     def test_for_requests_that_were_silent_too_long(self) -> None:
         (load,) = self.loads(MetricReading(NoData("stale", 31)), self.COUNTED)
-        assert (load.total, load.metric, load.complete) == (3000, 300, False)
+        assert (load.total, load.shown, load.metric, load.complete) == (3000, 300, 300, False)
 
     @pytest.mark.parametrize("requests", [MetricReading(NoData("incomplete", 3)), MetricReading(NoData("stale", 30))])
     def test_not_before(self, requests: MetricReading) -> None:

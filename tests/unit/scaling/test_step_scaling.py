@@ -117,6 +117,10 @@ class TestBounds:
         assert lower is None or metric >= 100 + lower
         assert upper is None or metric <= 100 + upper
 
+    def test_a_table_that_adds_less_above_does_so_from_its_bound(self) -> None:
+        policy = step_policy(((0, 50, 4), (50, None, 1)))
+        assert [change_in_capacity(policy, metric, 10) for metric in (149.9, 150)] == [4, 1]
+
 
 class TestAdjustmentTypes:
     @pytest.mark.parametrize(("capacity", "change"), [(4, 8), (12, 0), (20, -8)])

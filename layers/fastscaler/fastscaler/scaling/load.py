@@ -59,10 +59,10 @@ class Load:
 def project(metric: Metric, reading: Reading, capacity: Capacity) -> Load:
     """The load behind `reading`, projected onto `capacity`."""
     shown, bucket_end = reading.value, reading.timestamp + metric.period
-    if metric.per_task:
+    if reading.total is not None:
+        total = reading.total
         # Reporters that are late serve too: counted out, they would make each of the others look busier than it is.
         serving = max(reading.reporters or 0, reading.expected or 0) or max(1, capacity.running)
-        total = shown * serving if reading.total is None else reading.total
         # A task that runs but is silent may carry its share: never shrink because a publisher broke.
         scale_in_total = max(total, shown * min(capacity.running, capacity.desired))
         per_task = total / capacity.credited(serving)

@@ -33,7 +33,7 @@ class Reading:
     """What a metric says. Times in seconds.
 
     `value` is what one task carries (per-task metrics) or the statistic itself; `total` is the load of the whole
-    service, None where the metric has no such meaning. `age` counts from the end of the bucket. `reporters` are the
+    service, None where the metric is not per task. `age` counts from the end of the bucket. `reporters` are the
     tasks in the bucket, `expected` those that should be, `coverage` the share that is; all three are None for metrics
     that are not one sample per task.
     """
