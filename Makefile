@@ -72,3 +72,24 @@ layer-size: build ## unzipped size of the library layer by package; fails above 
 check-sam: .venv-sam/bin/sam
 	$(SAM) validate --lint
 	@if [ -n "$(PYTHON313_BIN)" ]; then $(MAKE) layer-size build-arm64; else $(NO_PYTHON313); [ -z "$$CI" ]; fi
+# --- End to end: the built application. ministack runs Lambda code with its own interpreter, so .venv-e2e is made from the
+# runtime's Python; what Lambda's runtime brings along (its client and boto3) is beside it, for the runs without ministack.
+E2E_VENVS = .venv-e2e/installed .venv-sam/bin/sam .venv/installed
+E2E = .venv-e2e/bin/python -m pytest -s
+
+.venv-e2e/installed: requirements-e2e.txt
+	@test -n "$(PYTHON313_BIN)" || { $(NO_PYTHON313); exit 1; }
+	$(PYTHON313_BIN)/python3.13 -m venv .venv-e2e
+	.venv-e2e/bin/pip install -q --upgrade --target .venv-e2e/lambda-runtime "awslambdaric>=4,<5" "boto3>=1.43,<2"
+	.venv-e2e/bin/pip install -q -r requirements-e2e.txt
+	@touch $@
+
+.PHONY: e2e e2e-runtime e2e-local-invoke
+e2e: $(E2E_VENVS) ## sam build, deploy, a surge, hand-overs, update, delete: on an emulator of AWS; then with its roles enforced
+	$(E2E) tests/e2e/test_deployed.py tests/e2e/test_roles.py
+
+e2e-runtime: $(E2E_VENVS) ## the built functions under the Lambda runtime: every event, the time-out, cold starts
+	$(E2E) tests/e2e/test_runtime.py
+
+e2e-local-invoke: $(E2E_VENVS) ## sam local invoke and start-lambda in containers; skipped where no engine can run
+	$(E2E) tests/e2e/test_local_invoke.py

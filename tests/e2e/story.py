@@ -1,0 +1,144 @@
+"""The life of one deployment: installed, pre-warmed, surged, handed over, updated, deleted.
+
+About three minutes, most of them waiting for EventBridge's once a minute. `play` fails where the story cannot go on;
+what it should look like is for the tests to say.
+"""
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.e2e import workload
+from tests.e2e.deployment import Deployment, inventory, wait_for
+from tests.e2e.emulator import Emulator
+from tests.e2e.guide import Guide
+from tests.e2e.printed import say
+from tests.e2e.project import Project
+from tests.e2e.records import Invocation, invocations
+
+BASE, PEAK = 120.0, 900.0  # Requests/s; the policies aim at 100 for each task.
+FLOOR = 5  # The MinCapacity of the schedule WeekdayPrewarm.
+SECONDS_BEFORE_SURGE, SECONDS_AT_PEAK = 30, 25
+DRILL_SECONDS = 180  # Until after the scale-in: without data there is none.
+REFUSED = {
+    "Directive": "prewarm",
+    "Cluster": workload.CLUSTER,
+    "Service": workload.SERVICE,
+    "Owner": "sale",
+    "MinCapacity": 101,
+    "DurationMinutes": 60,
+}
+
+
+@dataclass
+class Played:
+    """What the story left behind. Times are epoch seconds."""
+
+    guide: Guide
+    prewarmed_at: float = 0.0
+    surge_at: float = 0.0
+    released_at: float = 0.0
+    updated_at: float = 0.0
+    observed: str = ""
+    log: str = ""
+    failed: str = ""
+    paused: str = ""
+    refusals: int = 0
+    queued: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    invocations: list[Invocation] = field(default_factory=list)  # Until the update, which ends the last of them.
+    state: dict[str, dict[str, Any]] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+    deployed: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+
+
+def short_windows(service: dict[str, Any]) -> None:
+    """The shipped policies, with a scale-in that takes seconds where it would take minutes."""
+    service["Behavior"]["ScaleIn"] = {
+        "StabilizationWindowSeconds": 20,
+        "Cooldown": 5,
+        "Policies": [{"Type": "Percent", "Value": 50, "PeriodSeconds": 10}],
+    }
+
+
+def play(aws: Emulator, project: Project) -> Played:
+    """Tells the story on a fresh emulator."""
+    began = time.monotonic()
+    played = Played(Guide())
+    project.environment = aws.environment
+    workload.create(aws, desired=2)
+    before = inventory(aws)
+    _install(project, played)
+    deployment = Deployment(aws)
+    deployment.mount_layers()
+    played.observed = played.guide.follow("Asking for one decision", project)
+    _scale(aws, deployment, project, played)
+    _update(aws, deployment, project, played)
+    played.deployed = inventory(aws) - before
+    say("deleting")
+    played.guide.follow("Uninstalling", project)
+    played.left = inventory(aws) - before
+    played.seconds = time.monotonic() - began
+    say(f"the story took {played.seconds:.0f} s")
+    return played
+
+
+def _install(project: Project, played: Played) -> None:
+    project.edit_policies(short_windows)
+    played.guide.follow("Before the first deployment", project)
+    played.guide.follow("First deployment", project)
+    played.guide.follow("What was deployed", project, shown=True)
+
+
+def _scale(aws: Emulator, deployment: Deployment, project: Project, played: Played) -> None:
+    say("the first invocation, by hand; from now on the rule fires")
+    deployment.invoke_later(deployment.scaler, project.event("scheduled_tick.json"))
+    wait_for("the first take-over", lambda: deployment.epoch() == 1, 20)
+    deployment.invoke_later(
+        deployment.synthetic,
+        workload.surge(
+            BASE, PEAK, seconds_before=SECONDS_BEFORE_SURGE, seconds_at_peak=SECONDS_AT_PEAK, duration=DRILL_SECONDS
+        ),
+    )
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    deployment.fire("WeekdayPrewarm", at)
+    played.prewarmed_at = at.timestamp()
+    waited = wait_for("the pre-warm's floor", lambda: workload.desired(aws) == FLOOR, 30)
+    say(f"a pre-warm schedule has fired: {FLOOR} tasks, {waited:.1f} s after it was set")
+    say(f"waiting for the surge, {BASE:.0f} to {PEAK:.0f} requests/s")
+    wait_for("an answer to the surge", lambda: workload.desired(aws) * 100 >= PEAK, SECONDS_BEFORE_SURGE + 30)
+    played.surge_at = workload.surge_at(aws, above=(BASE + PEAK) / 2) or 0.0
+    say(f"answered {time.time() - played.surge_at:.1f} s after the surge: {workload.desired(aws)} tasks")
+    played.released_at = time.time()
+    played.guide.follow("Ending a pre-warm early", project)
+    deployment.invoke_later(deployment.scaler, REFUSED)
+    say("the load falls; waiting for scale-in and for two hand-overs")
+    wait_for("scale-in", lambda: workload.desired(aws) == 2, 90)
+    say("scaled in to 2 tasks")
+    wait_for("the second hand-over", lambda: deployment.epoch() >= 3, 90)
+    time.sleep(7)
+    played.queued = deployment.failed_events()
+    played.failed = played.guide.follow("What failed", project)
+    played.paused = played.guide.follow("Stopping for a while", project)
+    streams = deployment.log_streams(deployment.outputs["ScalerLogGroupName"])
+    played.refusals = sum('"DirectiveRefused":[1.0]' in message for messages in streams for message in messages)
+
+
+def _update(aws: Emulator, deployment: Deployment, project: Project, played: Played) -> None:
+    say("updating: MinCapacity 3")
+    project.edit_policies(lambda service: service.update(MinCapacity=3))
+    played.updated_at, last = time.time(), deployment.epoch()
+    played.guide.follow("Changing policies", project)
+    deployment.mount_layers()
+    # The emulator ends what runs when a function is updated, where Lambda lets it end by itself: the loop starts anew.
+    deployment.invoke_later(deployment.scaler, project.event("scheduled_tick.json"))
+    waited = wait_for("the new policies", lambda: workload.desired(aws) == 3, 30)
+    say(f"the new policies are in force: 3 tasks, {waited:.1f} s after the deployment")
+    played.log = played.guide.follow("Reading the log", project)
+    found = invocations(deployment.log_streams(deployment.outputs["ScalerLogGroupName"]))
+    played.invocations = [invocation for invocation in found if invocation.epoch <= last]
+    played.changes = deployment.calls("UpdateService")
+    played.state, played.memory = deployment.state(), deployment.memory(workload.KEY)
