@@ -47,6 +47,11 @@ def test_every_call_is_the_decision_of_one_invocation(played: Played) -> None:
     assert all(after["from"] == before["to"] for before, after in pairwise(decisions(played)))
 
 
+def test_no_count_of_its_own_is_taken_for_someone_elses(played: Played) -> None:
+    noted = [record["what"] for invocation in played.invocations for record in invocation.of("noted")]
+    assert [what for what in noted if "someone else" in what] == []
+
+
 def test_the_newest_invocation_takes_over_and_the_one_before_leaves(played: Played) -> None:
     epochs = [invocation.epoch for invocation in played.invocations]
     assert epochs == list(range(1, len(epochs) + 1))

@@ -130,6 +130,7 @@ class TestCooldowns:
     def test_what_others_and_floors_did_is_no_step(self) -> None:
         others = [activity(0, 10, 30, "external"), activity(1, 30, 40, "bound")]
         assert fired_size(others, START - 1) == 0
+        assert fired_size([self.GREW, *others], START - 1) == 4
 
     def test_a_step_that_was_taken_back_is_not_in_effect(self) -> None:
         taken_back = [self.GREW, activity(5, 14, 10, size=-4)]

@@ -228,6 +228,14 @@ class TestScaleIn:
     def test_a_cold_start_never_shrinks_a_fleet(self) -> None:
         assert decided(TRACKING, 80, Memory(), load=10).desired == 80
 
+    def test_a_moment_without_data_does_not_start_the_window_over(self) -> None:
+        memory = watched(TRACKING, 10, until=NOW, load=620)
+        dark = decided(TRACKING, 10, memory)
+        assert decided(TRACKING, 10, dark.memory, NOW + 5, load=620).desired == 7
+
+    def test_a_threshold_of_zero_is_no_obstacle(self) -> None:
+        assert after_calm(service(tracking(), stepping(threshold=0)), 10, calm=0).desired == 5
+
     def test_at_most_half_at_once(self) -> None:
         decision = after_calm(TRACKING, 40, calm=100)
         assert (decision.desired, decision.cause) == (20, "rate limit")
@@ -402,6 +410,9 @@ class TestFloors:
         assert "morning" in decision.reason
         assert "sale" in decision.reason
 
+    def test_one_that_is_reached_is_not_named(self) -> None:
+        assert decided(TRACKING, 10, load=1000, floors=[floor(10, self.LATER)]).cause == "steady"
+
     def test_of_several_the_highest_wins(self) -> None:
         floors = [floor(25, self.LATER), floor(40, self.LATER, "sale"), floor(60, NOW - 1, "past")]
         assert decided(TRACKING, 10, load=1000, floors=floors).desired == 40
@@ -449,8 +460,10 @@ class TestBounds:
     def test_a_service_at_zero_is_lifted_too(self) -> None:
         assert decided(TRACKING, 0).desired == 2
 
-    def test_at_min_there_is_nothing_to_lift(self) -> None:
-        assert decided(TRACKING, 2, load=200).cause == "steady"
+    @pytest.mark.parametrize("load", [200, 0])
+    def test_at_min_there_is_nothing_to_lift_and_nothing_to_hold(self, load: float) -> None:
+        decision = decided(TRACKING, 2, load=load)
+        assert (decision.cause, decision.held, decision.memory.maxima) == ("steady", False, ())
 
     def test_scale_in_ends_at_min(self) -> None:
         assert after_calm(service(tracking(), lowest=8), 10, calm=10).desired == 8

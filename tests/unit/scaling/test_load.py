@@ -1,5 +1,7 @@
 """The load of a service, seen per task that was asked for."""
 
+from dataclasses import replace
+
 import pytest
 
 from fastscaler.scaling.load import Capacity, Load, is_blind, missing_data, project, project_all
@@ -168,6 +170,22 @@ class TestMissingData:
 
     def test_a_metric_that_was_never_read_is_missing(self) -> None:
         assert missing(REQUESTS_ONLY, Observation(ServiceState(10, 10), {})) == "Requests: not read"
+
+    @pytest.mark.parametrize(
+        ("absent", "namespace", "told"),
+        [
+            (NoData("no datapoints"), "Shop", ""),
+            (NoData("AccessDenied", failed=True), "Shop", "Latency: AccessDenied"),
+            (NoData("no datapoints"), "AWS/ApplicationELB", "Latency: no datapoints"),
+        ],
+    )
+    def test_silence_is_believed_of_ones_own_metrics_that_could_be_read(
+        self, absent: NoData, namespace: str, told: str
+    ) -> None:
+        metrics = {"Requests": REQUESTS, "Latency": {**LATENCY, "Namespace": namespace}}
+        scaled = service(tracking(), stepping(metric="Latency"), Metrics=metrics)
+        alive = observe(scaled, 10, LOOK, load=100)
+        assert missing(scaled, replace(alive, metrics={**alive.metrics, "Latency": MetricReading(absent)})) == told
 
     def test_a_metric_that_no_policy_evaluates_may_be(self) -> None:
         metrics = {"Requests": REQUESTS, "Latency": LATENCY, "Cpu": CPU}

@@ -90,6 +90,12 @@ class TestIncompleteBuckets:
         assert partial is not None
         assert partial.total == 600
 
+    @pytest.mark.parametrize(("reporters", "total"), [(5, 1000), (4, 400)])
+    def test_less_than_half_of_the_tasks_do_not_speak_for_all(self, reporters: int, total: float) -> None:
+        partial = read(bucket(5.5, 100 * reporters, reporters), bucket(10.5, 500, 10)).partial
+        assert partial is not None
+        assert partial.total == total
+
     def test_an_older_one_counts_while_a_newer_one_shows_less(self) -> None:
         """A third of the publishers has failed: at each look the newest bucket has only begun to arrive."""
         reading = read(bucket(1.5, 700, 7), bucket(6.5, 980, 7), bucket(11.5, 500, 10))
