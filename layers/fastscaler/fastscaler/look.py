@@ -121,7 +121,9 @@ class Looker:
             return True
         memory = self._applier.memory(service.key)
         in_flight = memory.intent is not None or bool(memory.ledgers) or state.running < state.desired
-        return last.hot or in_flight or state.deployment_in_progress
+        # A state from before the last call would pass for someone else's change once that call's grace is over.
+        outdated = state.desired != memory.desired
+        return last.hot or in_flight or outdated or state.deployment_in_progress
 
     def _decide(
         self,

@@ -102,3 +102,11 @@ def test_a_defect_met_in_one_service_is_that_services_alone() -> None:
     assert sim.fleet(shop).counts == [12]
     assert sim.fleet(broken).counts == []
     assert {name for name, error in report.errors() if isinstance(error, Defect)} == {broken.key}
+
+
+def test_the_loops_own_scale_in_is_never_taken_for_someone_elses() -> None:
+    sim = Simulation()
+    shop = sim.add(a_service(Behavior={"ScaleIn": {"StabilizationWindowSeconds": 0}}), tasks=40, load=100)
+    report = sim.run([shop], until=300)
+    assert sim.fleet(shop).counts[:2] == [20, 10]
+    assert [note for note in report.noted(shop.key) if "someone else" in note] == []
