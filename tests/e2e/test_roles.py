@@ -35,7 +35,6 @@ Call = tuple[str, str, dict[str, Any]]
 
 SCALER_MAY: list[Call] = [
     ("dynamodb", "put_item", {"TableName": TABLE, "Item": KEY}),
-    ("dynamodb", "get_item", {"TableName": TABLE, "Key": KEY}),
     ("dynamodb", "update_item", {"TableName": TABLE, "Key": KEY, **ADD}),
     ("dynamodb", "query", {"TableName": TABLE, **QUERY}),
     (
@@ -56,6 +55,7 @@ SCALER_MAY: list[Call] = [
     ("elbv2", "describe_target_health", {"TargetGroupArn": GROUP}),
 ]
 SCALER_MAY_NOT: list[Call] = [
+    ("dynamodb", "get_item", {"TableName": TABLE, "Key": KEY}),
     ("dynamodb", "delete_item", {"TableName": TABLE, "Key": KEY}),
     ("dynamodb", "scan", {"TableName": TABLE}),
     ("dynamodb", "put_item", {"TableName": "another", "Item": KEY}),
