@@ -51,7 +51,6 @@ class Gatherer:
         self._series = {read.name: _Series() for service in services for read in self._reads[service.key]}
         self._states: dict[str, ServiceState | AwsError] = {}
         self._described_at: dict[str, float] = {}
-        self.billed_reads = 0
 
     def read_due(self, services: Iterable[Service], now: float) -> list[AwsError]:
         """Reads every metric of `services` that is due, in one batch; the errors met."""
@@ -80,7 +79,6 @@ class Gatherer:
     def _read(self, reads: Sequence[MetricRead], now: float) -> list[AwsError]:
         if not reads:
             return []
-        self.billed_reads += len(reads)
         answers = self._metrics.read(reads, now)
         errors: dict[str, AwsError] = {}
         for read in reads:

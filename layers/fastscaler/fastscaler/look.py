@@ -107,12 +107,12 @@ class Looker:
     def _gather(self, services: Sequence[Service], now: float, *, again: bool) -> list[tuple[str, AwsError]]:
         if again:
             return [("", error) for error in self._gatherer.read_late(services, now)]
-        urgent = {service.key for service in services if self._is_urgent(service, now)}
+        urgent = {service.key for service in services if self._is_urgent(service)}
         described = self._reader.submit(self._gatherer.describe, [s.key for s in services], urgent, now)
         errors = [("", error) for error in self._gatherer.read_due(services, now)]
         return errors + list(described.result().items())
 
-    def _is_urgent(self, service: Service, now: float) -> bool:
+    def _is_urgent(self, service: Service) -> bool:
         """Whether the service is hot, in flight or in deployment, so that its state is needed at every look."""
         last, state = self._decisions.get(service.key), self._gatherer.state(service.key)
         if not isinstance(state, ServiceState):
