@@ -19,6 +19,7 @@ from tests.e2e.records import Invocation, invocations
 
 BASE, PEAK = 120.0, 900.0  # Requests/s; the policies aim at 100 for each task.
 FLOOR = 5  # The MinCapacity of the schedule WeekdayPrewarm.
+OTHER_FLOORS = {"WeekendEveningPrewarm": 8, "OffHoursMinimum": 3, "SaleOpeningPrewarm": 40}
 SECONDS_BEFORE_SURGE, SECONDS_AT_PEAK = 30, 25
 DRILL_SECONDS = 180  # Until after the scale-in: without data there is none.
 REFUSED = {
@@ -44,6 +45,7 @@ class Played:
     log: str = ""
     failed: str = ""
     paused: str = ""
+    schedules: str = ""
     refusals: int = 0
     queued: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
@@ -77,6 +79,7 @@ def play(aws: Emulator, project: Project) -> Played:
     played.observed = played.guide.follow("Asking for one decision", project)
     _scale(aws, deployment, project, played)
     _update(aws, deployment, project, played)
+    _prewarm(aws, deployment, project, played)
     played.deployed = inventory(aws) - before
     say("deleting")
     played.guide.follow("Uninstalling", project)
@@ -142,3 +145,12 @@ def _update(aws: Emulator, deployment: Deployment, project: Project, played: Pla
     played.invocations = [invocation for invocation in found if invocation.epoch <= last]
     played.changes = deployment.calls("UpdateService")
     played.state, played.memory = deployment.state(), deployment.memory(workload.KEY)
+
+
+def _prewarm(aws: Emulator, deployment: Deployment, project: Project, played: Played) -> None:
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+    for schedule in OTHER_FLOORS:
+        deployment.fire(schedule, at)
+    waited = wait_for("the highest floor", lambda: workload.desired(aws) == max(OTHER_FLOORS.values()), 35)
+    say(f"the other schedules have fired: {workload.desired(aws)} tasks, {waited:.1f} s after they were set")
+    played.schedules = played.guide.follow("Pre-warm schedules", project, shown=True)

@@ -81,6 +81,13 @@ def test_a_prewarm_schedule_raises_the_floor(played: Played) -> None:
     assert min(call["desiredCount"] for call in floored) == FLOOR
 
 
+def test_every_schedule_of_the_template_fires_and_is_listed_with_what_holds(played: Played) -> None:
+    lines = {line.split()[2]: line for line in played.schedules.splitlines() if workload.KEY in line}
+    hold = {owner for owner, line in lines.items() if " until " in line}
+    assert hold == {"weekend-evening", "off-hours", "sale-opening"}
+    assert set(lines) == hold | {"weekday-business-hours"}  # That one was released.
+
+
 def test_the_fleet_shrinks_again_in_steps_of_at_most_half(played: Played) -> None:
     steps = [(decision["from"], decision["to"]) for decision in decisions(played) if decision["to"] < decision["from"]]
     assert len(steps) >= 2

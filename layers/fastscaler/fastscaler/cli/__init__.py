@@ -1,0 +1,19 @@
+"""The `fastscaler` command. Needs the `cli` extra, which the Lambda functions do without."""
+
+try:
+    import rich.console  # noqa: F401  # Only to fail here, where it can be said what to install.
+    import typer
+except ModuleNotFoundError:
+    raise SystemExit("fastscaler: the command line needs more packages: pip install 'fastscaler[cli]'") from None
+
+from fastscaler.cli.schedules import schedules
+from fastscaler.cli.validate import schema, validate
+
+app = typer.Typer(
+    help="Check and explain FastScaler policy documents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+for command in (validate, schema, schedules):
+    app.command()(command)
