@@ -12,7 +12,7 @@ from fastscaler.look import Look
 from fastscaler.loop import MARGIN, Ending, World, run
 from fastscaler.pace import BUCKET, Pace
 from fastscaler.scaling.memory import Memory
-from fastscaler.scaling.observation import Datapoint, ServiceState
+from fastscaler.scaling.observation import Datapoint, FailedLaunch, ServiceState
 
 TASKS, HOUR, BEAT = 4, 3600.0, 60.0
 VISIBILITY_MEDIAN, VISIBILITY_SIGMA = 2.0, 0.3  # Seconds, log-normal, per PutMetricData call (design, section 3).
@@ -61,6 +61,12 @@ class _World:
     def healthy(self, target_groups: Sequence[str]) -> int:
         return TASKS
 
+    def failed_launches(self, service: str) -> Sequence[FailedLaunch]:
+        return []
+
+    def competitors(self, services: Sequence[str]) -> Mapping[str, str]:
+        return dict.fromkeys(services, "")
+
     def take_over(self) -> int:
         return 1
 
@@ -87,7 +93,7 @@ def billed_per_hour() -> dict[str, Any]:
 def _hour(load: float) -> dict[str, Any]:
     simulated = _World(load)
     service = shipped_service()
-    world = World(simulated, simulated, simulated, simulated, simulated, simulated)
+    world = World(*[simulated] * 8)
     pace, end = Pace(), simulated.time + HOUR
     while simulated.time < end:
         run([service], world, pace, simulated.time + BEAT + MARGIN, observed=frozenset([service.key]))

@@ -31,7 +31,7 @@ def _median(service: Service, total: float) -> float:
     others = {
         other: read_metric(metric, [Datapoint(999_990.0, 0.1)], 4, 60, NOW) for other, metric in service.metrics.items()
     }
-    metrics = others | {key: read_metric(service.metrics[key], buckets, 4, service.stale_after, NOW)}
+    metrics = others | {key: read_metric(service.metrics[key], buckets, 4, service.patience[key], NOW)}
     observation = Observation(ServiceState(desired=4, running=4), metrics)
     memory = decide(service, observation, Memory(), NOW).memory
     times = timeit.repeat(lambda: decide(service, observation, memory, NOW), number=LOOPS, repeat=REPEATS)

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from fastscaler.errors import AwsError
 from fastscaler.look import Look
 from fastscaler.loop import Ending, World, run
 from fastscaler.pace import Pace
+from fastscaler.scaling.observation import FailedLaunch
 from fastscaler.scaling.policy import Service
 
 if TYPE_CHECKING:
@@ -84,9 +85,17 @@ def services(count: int) -> list[Service]:
     return made
 
 
-class _NoTargets:
+class _Quiet:
+    """What is asked for in trouble and every few minutes only, and so in none of these looks."""
+
     def healthy(self, target_groups: Sequence[str]) -> int:
         return 0
+
+    def failed_launches(self, service: str) -> Sequence[FailedLaunch]:
+        return []
+
+    def competitors(self, services: Sequence[str]) -> Mapping[str, str]:
+        return dict.fromkeys(services, "")
 
 
 class _Stopwatch:
@@ -118,7 +127,8 @@ class _Stopwatch:
 def _measure(count: int) -> dict[str, Any]:
     watch = _Stopwatch()
     clock = SystemClock()
-    world = World(Table.connect(TABLE), CloudWatch.connect(), Ecs.connect(), _NoTargets(), clock, watch)
+    quiet = _Quiet()
+    world = World(Table.connect(TABLE), CloudWatch.connect(), Ecs.connect(), quiet, quiet, quiet, clock, watch)
     run(services(count), world, Pace(), clock.now() + 900, looks=LOOKS)
     # The first look opens the connections.
     seconds, cpu = median(watch.seconds[1:]), median(watch.cpu_seconds[1:])

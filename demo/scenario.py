@@ -9,7 +9,8 @@ from demo.lambdas import REPOSITORY
 from fastscaler.document.parse import parse_document
 from fastscaler.errors import DocumentInvalid
 from fastscaler.publisher.metrics import REQUESTS_PER_SECOND
-from fastscaler.scaling.policy import Metric, Service, TargetTrackingPolicy
+from fastscaler.scaling.metric import Metric
+from fastscaler.scaling.policy import Service, TargetTrackingPolicy
 
 POLICIES = REPOSITORY / "policies.yaml"
 SCALER = REPOSITORY / "functions" / "scaler"

@@ -8,10 +8,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from fastscaler import invocation
+from fastscaler.aws.autoscaling import ApplicationAutoScaling
 from fastscaler.aws.cloudwatch import CloudWatch
 from fastscaler.aws.dynamodb import Table
 from fastscaler.aws.ecs import Ecs
 from fastscaler.aws.elbv2 import TargetGroups
+from fastscaler.aws.stopped_tasks import EcsStoppedTasks
 from fastscaler.clock import SystemClock
 from fastscaler.pace import Pace
 
@@ -23,6 +25,8 @@ def adapters() -> invocation.Adapters:
         table=Table.connect(os.environ["TABLE_NAME"]),
         metrics=CloudWatch.connect(),
         ecs=Ecs.connect(),
+        stopped=EcsStoppedTasks(),
+        scalable=ApplicationAutoScaling(),
         targets=TargetGroups(),
         clock=SystemClock(),
         pace=Pace(),

@@ -2,7 +2,9 @@
 
 It differs from IAM in two statements of ours, so these are given to the roles once more in its own terms: it checks ECS
 actions against the cluster's ARN where AWS checks the service's, and it does not know the condition key
-cloudwatch:namespace. tests/unit/test_template.py asserts both statements as AWS will read them.
+cloudwatch:namespace. It does not know ecs:cluster either, nor Application Auto Scaling: tasks are never read here, and
+the loop goes on without knowing of other scalers. tests/unit/test_template.py asserts these statements as AWS will read
+them.
 """
 
 import io
@@ -62,7 +64,9 @@ SCALER_MAY_NOT: list[Call] = [
     ("dynamodb", "delete_table", {"TableName": TABLE}),
     ("cloudwatch", "put_metric_data", {"Namespace": "FastScaling/Application", "MetricData": DATUM}),
     ("ecs", "delete_service", {"cluster": workload.CLUSTER, "service": workload.SERVICE}),
-    ("ecs", "list_tasks", {"cluster": workload.CLUSTER}),
+    ("ecs", "list_tasks", {"cluster": "another"}),
+    ("ecs", "describe_tasks", {"cluster": "another", "tasks": ["0" * 32]}),
+    ("ecs", "stop_task", {"cluster": workload.CLUSTER, "task": "0" * 32}),
     ("ecs", "describe_services", {**SERVICE, "cluster": "another"}),
     ("ecs", "update_service", {"cluster": "another", "service": workload.SERVICE, "desiredCount": 1}),
     ("sqs", "send_message", {"QueueUrl": "http://127.0.0.1/000000000000/another", "MessageBody": "probe"}),

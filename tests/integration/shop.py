@@ -18,10 +18,13 @@ from demo.account import CLUSTER, SERVICE, TABLE, Account
 from demo.fleet import Fleet
 from demo.local_aws import REGION, LocalAws
 from fastscaler import loop
+from fastscaler.aws.autoscaling import ApplicationAutoScaling
+from fastscaler.aws.calls import BRIEF
 from fastscaler.aws.cloudwatch import CloudWatch
 from fastscaler.aws.dynamodb import Table
 from fastscaler.aws.ecs import Ecs
 from fastscaler.aws.elbv2 import TargetGroups
+from fastscaler.aws.stopped_tasks import EcsStoppedTasks
 from fastscaler.invocation import Adapters, handle
 from fastscaler.pace import Pace
 from fastscaler.ports import Clock
@@ -51,6 +54,9 @@ def adapters(clock: Clock, policies: Path) -> Adapters:
         table=Table.connect(TABLE),
         metrics=CloudWatch.connect(),
         ecs=Ecs.connect(),
+        # Clients of their own as well, though these are made when first needed: by then the SDK may point elsewhere.
+        stopped=EcsStoppedTasks(boto3.client("ecs", config=BRIEF)),
+        scalable=ApplicationAutoScaling(boto3.client("application-autoscaling", config=BRIEF)),
         targets=TargetGroups(),
         clock=clock,
         pace=Pace(),

@@ -27,8 +27,8 @@ from fastscaler.aws.ecs import Ecs
 from fastscaler.aws.elbv2 import TargetGroups
 from fastscaler.errors import AccessDenied, AwsError, NotFound, Rejected, Superseded, Throttled, Unavailable
 from fastscaler.scaling.memory import Activity, Ledger, Memory
+from fastscaler.scaling.metric import Metric, MetricExpression
 from fastscaler.scaling.observation import Datapoint, Floor, Pause, ServiceState
-from fastscaler.scaling.policy import Metric
 from tests.integration.shop import NAMESPACE, datum, sdk_of
 
 KEY = f"{CLUSTER}/{SERVICE}"
@@ -138,6 +138,33 @@ class TestCloudWatch:
         assert aws.calls.counts()["GetMetricData"] == 2
         assert aws.calls.billed_metrics == 300
 
+    def test_metric_math_asks_for_its_components_and_for_one_answer(self) -> None:
+        """The stand-in knows no metric math; the request is checked against the service's own model."""
+        client = boto3.client("cloudwatch", region_name="us-east-1", config=READ)
+        at = 1_800_000_000
+        components = {
+            "Visible": metric("Visible", Period=60),
+            "InFlight": metric("InFlight", Period=60, Statistic="Maximum"),
+        }
+        backlog = MetricExpression.model_validate({"Expression": "MAX([Visible, 2 * InFlight])", "Period": 60})
+        read = MetricRead(KEY, "Backlog", backlog, 300, components)
+
+        def component(query: str, name: str, statistic: str) -> dict[str, Any]:
+            dimensions = [{"Name": "Cluster", "Value": CLUSTER}, {"Name": "Service", "Value": SERVICE}]
+            of = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
+            return {"Id": query, "MetricStat": {"Metric": of, "Period": 60, "Stat": statistic}, "ReturnData": False}
+
+        queries = [
+            component("m0_c0", "Visible", "Average"),
+            component("m0_c1", "InFlight", "Maximum"),
+            {"Id": "m0_expression", "Expression": "MAX([m0_c0, 2 * m0_c1])", "Period": 60, "ReturnData": True},
+        ]
+        answer = {"Id": "m0_expression", "Timestamps": [datetime.fromtimestamp(at, UTC)], "Values": [70.0]}
+        expected = {"MetricDataQueries": queries, "StartTime": ANY, "EndTime": ANY, "ScanBy": "TimestampDescending"}
+        with Stubber(client) as stub:
+            stub.add_response("get_metric_data", {"MetricDataResults": [answer]}, expected)
+            assert CloudWatch(client).read([read], at + 90) == {read.name: [Datapoint(at, 70.0)]}
+
     def test_one_refused_query_does_not_hurt_other_services(self, aws: LocalAws, account: Account) -> None:
         now = time.time()
         bucket = now // 5 * 5 - 10
@@ -206,9 +233,11 @@ class TestCloudWatch:
 
 class TestEcs:
     def test_a_service_is_described(self, aws: LocalAws, balanced: Account) -> None:
-        arn = balanced.ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]["loadBalancers"][0]
+        described = balanced.ecs.describe_services(cluster=CLUSTER, services=[SERVICE])["services"][0]
+        (arn,), (primary,) = described["loadBalancers"], described["deployments"]
         ecs = Ecs.connect()
-        assert ecs.describe([KEY]) == {KEY: ServiceState(4, 4, 0, target_groups=(arn["targetGroupArn"],))}
+        state = ServiceState(4, 4, 0, target_groups=(arn["targetGroupArn"],), deployment=primary["id"])
+        assert ecs.describe([KEY]) == {KEY: state}
         aws.fleet(CLUSTER, SERVICE).deploying = True
         ecs.update(KEY, 6)
         state = ecs.describe([KEY])[KEY]
@@ -295,9 +324,9 @@ class TestFencing:
 
     def test_what_is_written_is_what_a_successor_reads(self, table: Table) -> None:
         activity = Activity(1_800_000_000.25, 4, 8, "policy", 4, {"track": 4})
-        memory = Memory(
-            8, activity, None, (activity,), ((60_000_000, 5), (60_000_001, 6)), 30, (Ledger(4, 8, 1.0, 2.0, 3.0, 4.0),)
-        )
+        window = ((1_800_000_000, 5), (1_800_000_030, 6))
+        ledger = Ledger(4, 8, 1.0, 2.0, 3.0, 4.0)
+        memory = Memory(8, activity, activities=(activity,), maxima=window, minima=window, ledgers=(ledger,))
         table.save(table.take_over(), {"a/b": memory, "a/c": Memory(2)})
         table.take_over()
         found = table.read_all()
@@ -399,7 +428,7 @@ class TestFencing:
 
     def test_memory_that_cannot_be_read_is_lost_memory(self, table: Table, account: Account) -> None:
         table.save(table.take_over(), {"a/b": Memory(4), "a/c": Memory(5)})
-        for text in ("{", "[]", '{"format": 99}', '{"format": 1, "activities": [{"at": 1}], "slot_seconds": 30}'):
+        for text in ("{", "[]", '{"format": 99}', '{"format": 1, "activities": [{"at": 1}]}'):
             item = {"pk": {"S": "loop"}, "sk": {"S": "memory#a/b"}, "state": {"S": text}}
             account.dynamodb.put_item(TableName=TABLE, Item=item)
             assert table.read_all().memories == {"a/c": Memory(5)}

@@ -154,7 +154,7 @@ class TestObserve:
         seen = answer["services"][KEY]
         assert (seen["current"], seen["desired"], seen["running"]) == (4, 20, 4)
         assert "saturated" in seen["reason"]
-        reads = {"DescribeServices", "GetMetricData", "Query"}
+        reads = {"DescribeScalableTargets", "DescribeServices", "GetMetricData", "Query"}
         assert set(aws.calls.counts()) <= reads | {"PutMetricData"}
 
     def test_it_works_without_a_table(self, aws: LocalAws, invoke: Invoke) -> None:

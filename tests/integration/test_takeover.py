@@ -18,11 +18,13 @@ from demo.account import CLUSTER, SERVICE, TABLE, Account
 from demo.lambdas import Lambdas
 from demo.local_aws import LocalAws
 from fastscaler import loop
+from fastscaler.aws.autoscaling import ApplicationAutoScaling
 from fastscaler.aws.calls import READ, WRITE
 from fastscaler.aws.cloudwatch import CloudWatch
 from fastscaler.aws.dynamodb import Table
 from fastscaler.aws.ecs import Ecs
 from fastscaler.aws.elbv2 import TargetGroups
+from fastscaler.aws.stopped_tasks import EcsStoppedTasks
 from fastscaler.clock import SystemClock
 from fastscaler.document.parse import parse_document
 from fastscaler.errors import AwsError
@@ -121,6 +123,8 @@ class Loop:
             self.table,
             CloudWatch(boto3.client("cloudwatch", config=read)),
             Ecs(boto3.client("ecs", config=read), boto3.client("ecs", config=write)),
+            EcsStoppedTasks(),
+            ApplicationAutoScaling(),
             TargetGroups(),
             SystemClock(),
             self.report,

@@ -25,7 +25,13 @@ SOURCE = (ROOT / "template.yaml").read_text()
 STACK = "fastscaler"
 
 # Reads that know no resource-level permissions (AWS Service Authorization Reference).
-READS_WITHOUT_RESOURCES = {"cloudwatch:GetMetricData", "elasticloadbalancing:DescribeTargetHealth"}
+READS_WITHOUT_RESOURCES = {
+    "application-autoscaling:DescribeScalableTargets",
+    "cloudwatch:GetMetricData",
+    "elasticloadbalancing:DescribeTargetHealth",
+}
+# ListTasks knows no resource but container instances; both know the condition key ecs:cluster.
+READS_OF_A_CLUSTER = {"ecs:ListTasks", "ecs:DescribeTasks"}
 
 # The values that change the shape of the result. cfn-lint itself tries every allowed value of the others.
 COMBINATIONS = [
@@ -78,6 +84,10 @@ def _resolve(node: Any, values: dict[str, Any]) -> Any:
             return f"{name}.{attribute}"
         case {"Fn::Sub": text}:
             return re.sub(r"\$\{([^}]+)\}", lambda found: str(values[found[1]]), text)
+        case {"Fn::Join": [delimiter, parts]}:
+            return delimiter.join(_resolve(parts, values))
+        case {"Fn::Split": [delimiter, text]}:
+            return _resolve(text, values).split(delimiter)
         case {"Fn::Equals": [left, right]}:
             return _resolve(left, values) == _resolve(right, values)
         case {"Fn::Not": [condition]}:
@@ -417,7 +427,12 @@ def test_no_action_is_a_wildcard_and_no_write_reaches_everything(role: str) -> N
         assert statement["Effect"] == "Allow"
         assert not {"NotAction", "NotResource"} & statement.keys()
         assert [action for action in statement["Action"] if "*" in action] == []
-        if "*" in statement["Resource"] and not set(statement["Action"]) <= READS_WITHOUT_RESOURCES:
+        if "*" not in statement["Resource"] or set(statement["Action"]) <= READS_WITHOUT_RESOURCES:
+            continue
+        if set(statement["Action"]) <= READS_OF_A_CLUSTER:
+            assert set(statement["Condition"]) == {"ArnLike"}
+            assert set(statement["Condition"]["ArnLike"]) == {"ecs:cluster"}
+        else:
             assert statement["Action"] == ["cloudwatch:PutMetricData"]
             assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": "FastScaling/Application"}}
 
@@ -431,9 +446,31 @@ def test_the_scaler_scales_only_the_services_given() -> None:
     assert reach("ScalerRole", "ecs:DescribeServices", ServiceArns=",".join(sorted(arns))) == arns
 
 
+@pytest.mark.parametrize(
+    ("services", "clusters"),
+    [
+        (["arn:aws:ecs:eu-west-1:111122223333:service/shop/web"], {"arn:aws:ecs:eu-west-1:111122223333:cluster/shop"}),
+        (
+            ["arn:aws:ecs:*:*:service/shop/web", "arn:aws:ecs:*:*:service/shop/api", "arn:aws:ecs:*:*:service/bank/*"],
+            {"arn:aws:ecs:*:*:cluster/shop", "arn:aws:ecs:*:*:cluster/bank"},
+        ),
+        (["arn:aws-cn:ecs:cn-north-1:1:service/*-shop/*"], {"arn:aws-cn:ecs:cn-north-1:1:cluster/*-shop"}),
+    ],
+)
+def test_the_scaler_reads_tasks_only_in_the_clusters_of_the_services_given(
+    services: list[str], clusters: set[str]
+) -> None:
+    [reading] = [s for s in statements("ScalerRole", ServiceArns=",".join(services)) if "ecs:ListTasks" in s["Action"]]
+    assert set(reading["Action"]) == READS_OF_A_CLUSTER
+    allowed = reading["Condition"]["ArnLike"]["ecs:cluster"]
+    assert {arn for arn in allowed if ":cluster/" in arn} == clusters
+    # What else stands there is no cluster's ARN, so it allows nothing.
+    assert {arn.rsplit("/", 1)[0] for arn in allowed if ":cluster/" not in arn} == {"arn:aws:ecs:::service"}
+
+
 def test_the_scaler_changes_services_state_and_logs_and_nothing_else() -> None:
     actions = {action for statement in statements("ScalerRole") for action in statement["Action"]}
-    assert actions - READS_WITHOUT_RESOURCES == {
+    assert actions - READS_WITHOUT_RESOURCES - READS_OF_A_CLUSTER == {
         "ecs:DescribeServices",
         "ecs:UpdateService",
         "dynamodb:ConditionCheckItem",

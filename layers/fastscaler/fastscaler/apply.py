@@ -57,7 +57,9 @@ class Applier:
             if decision.activity is not None and service not in self._calls:
                 ledger = None
                 if decision.desired > decision.current:
-                    ledger = Ledger(decision.current, decision.desired, decision.bucket_end, read, decision.activity.at)
+                    # A floor is no answer to a bucket.
+                    since = decision.bucket_end if decision.activity.cause == "policy" else None
+                    ledger = Ledger(decision.current, decision.desired, since, read, decision.activity.at)
                 self.memories[service] = decision.memory.intend(decision.activity, ledger)
                 intended.append(service)
         written = self.clock.now()

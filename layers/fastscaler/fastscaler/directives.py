@@ -14,8 +14,9 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from fastscaler.errors import DirectiveRefused
 from fastscaler.event_problems import problem, problems_of
+from fastscaler.scaling.model import Model
 from fastscaler.scaling.observation import Floor, Pause
-from fastscaler.scaling.policy import Direction, Document, Model
+from fastscaler.scaling.policy import Direction, Document
 
 DIRECTIONS: tuple[Direction, ...] = ("ScaleOut", "ScaleIn")
 A_MONTH = 31 * 24 * 60  # Minutes; a floor for longer than this is a MinCapacity.

@@ -2,12 +2,13 @@
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
+from math import ceil, inf
 
 from fastscaler.aws.cloudwatch import MetricRead
 from fastscaler.errors import AwsError, Throttled, Unavailable
 from fastscaler.pace import BUCKET, newest_bucket_end
 from fastscaler.ports import MetricSource, ServiceApi
+from fastscaler.scaling.metric import Metric, MetricExpression
 from fastscaler.scaling.observation import (
     MINUTE,
     Datapoint,
@@ -22,7 +23,7 @@ from fastscaler.scaling.observation import (
     read_load_balancer,
     read_metric,
 )
-from fastscaler.scaling.policy import Metric, Service
+from fastscaler.scaling.policy import Service
 
 CALM_DESCRIBE = 30.0  # Seconds between two DescribeServices of a calm service: the account's read quota is shared.
 SHORT_WINDOW = 60  # Seconds of datapoints that a high-resolution metric is read back.
@@ -151,7 +152,7 @@ class Gatherer:
         if self._series[service.key, key].error is not None:
             return False
         newest = max((point.timestamp for point in self._series[service.key, key].datapoints), default=-inf)
-        return now - newest <= service.stale_after
+        return now - newest <= service.patience[key]
 
     def _is_complete(self, service: Service, key: str, now: float) -> bool:
         metric, state = service.metrics[key], self._states.get(service.key)
@@ -161,12 +162,14 @@ class Gatherer:
         newest_end = newest_bucket_end(now) // metric.period * metric.period
         return isinstance(newest, Reading) and newest.timestamp + metric.period >= newest_end
 
-    def _reading(self, service: Service, key: str, metric: Metric, state: ServiceState, now: float) -> MetricReading:
+    def _reading(
+        self, service: Service, key: str, metric: Metric | MetricExpression, state: ServiceState, now: float
+    ) -> MetricReading:
         series = self._series[service.key, key]
         if series.error is not None:
             newest_end = self._started if series.newest_end is None else series.newest_end
             return MetricReading(NoData(str(series.error), now - newest_end, failed=True))
-        reading = read_metric(metric, series.datapoints, state.running, service.stale_after, now)
+        reading = read_metric(metric, series.datapoints, state.running, service.patience[key], now)
         if series.datapoints or not isinstance(reading.complete, NoData):
             return reading
         # One empty answer may be CloudWatch's own lapse; it is not an outage of minutes.
@@ -185,7 +188,7 @@ class Gatherer:
         return read_load_balancer(requests, rejected, errors, now)
 
 
-def _sets_the_pace(metric: Metric) -> bool:
+def _sets_the_pace(metric: Metric | MetricExpression) -> bool:
     """Whether every bucket of the metric is read and can be seen to be complete."""
     return metric.per_task and metric.period <= BUCKET and metric.read_interval <= BUCKET
 
@@ -193,7 +196,7 @@ def _sets_the_pace(metric: Metric) -> bool:
 def _reads(service: Service) -> list[MetricRead]:
     """All that is ever read for a service: its metrics and its load balancer's counters."""
     reads = [
-        MetricRead(service.key, key, metric, max(SHORT_WINDOW, service.stale_after + 2 * metric.period))
+        MetricRead(service.key, key, metric, _window(service, key), service.components(metric))
         for key, metric in service.used_metrics.items()
     ]
     balancer = service.load_balancer
@@ -204,6 +207,11 @@ def _reads(service: Service) -> list[MetricRead]:
             dimensions = of_targets if counter == "RequestCount" else of_balancer
             reads.append(MetricRead(service.key, COUNTER_KEY + counter, _counter(counter, dimensions), COUNTER_WINDOW))
     return reads
+
+
+def _window(service: Service, key: str) -> int:
+    """Seconds that a metric is read back: as long as a datapoint of it counts, and a bucket at either end."""
+    return max(SHORT_WINDOW, ceil(service.patience[key]) + 2 * service.metrics[key].period)
 
 
 def _counter(name: str, dimensions: Mapping[str, str]) -> Metric:

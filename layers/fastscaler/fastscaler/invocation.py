@@ -14,7 +14,15 @@ from fastscaler.loop import World
 from fastscaler.observe import LastLook, ReadOnlyStore
 from fastscaler.pace import Pace
 from fastscaler.policies import DocumentStore
-from fastscaler.ports import Clock, MetricSource, ServiceApi, StateStore, TargetHealth
+from fastscaler.ports import (
+    Clock,
+    MetricSource,
+    ScalableTargets,
+    ServiceApi,
+    StateStore,
+    StoppedTasks,
+    TargetHealth,
+)
 from fastscaler.report import LogReport, emit_count
 
 
@@ -35,6 +43,8 @@ class Adapters:
     table: StateTable
     metrics: MetricSource
     ecs: ServiceApi
+    stopped: StoppedTasks
+    scalable: ScalableTargets
     targets: TargetHealth
     clock: Clock
     pace: Pace
@@ -83,7 +93,7 @@ def _scale(adapters: Adapters, deadline: float) -> dict[str, Any]:
             adapters.logger.warning("the policy document was not kept", extra={"error": str(error)})
 
     report = LogReport(adapters.logger, adapters.metrics_namespace, adapters.clock, observed)
-    world = World(adapters.table, adapters.metrics, adapters.ecs, adapters.targets, adapters.clock, report)
+    world = _world(adapters, adapters.table, report)
     why = loop.run(document.services, world, adapters.pace, deadline, observed=observed, once_started=keep_document)
     return {"ended": why}
 
@@ -94,9 +104,22 @@ def _observe(adapters: Adapters, deadline: float, looks: int) -> dict[str, Any]:
     observed = frozenset(service.key for service in document.services)
     report = LastLook(LogReport(adapters.logger, adapters.metrics_namespace, adapters.clock, observed))
     store = ReadOnlyStore(adapters.table)
-    world = World(store, adapters.metrics, adapters.ecs, adapters.targets, adapters.clock, report)
+    world = _world(adapters, store, report)
     why = loop.run(document.services, world, replace(adapters.pace), deadline, observed=observed, looks=looks)
     return {"ended": why, "state_table": store.found, "services": report.services}
+
+
+def _world(adapters: Adapters, store: StateStore, report: loop.Report) -> World:
+    return World(
+        store,
+        adapters.metrics,
+        adapters.ecs,
+        adapters.stopped,
+        adapters.scalable,
+        adapters.targets,
+        adapters.clock,
+        report,
+    )
 
 
 def _load(adapters: Adapters) -> policies.Policies:

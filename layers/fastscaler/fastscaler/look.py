@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from fastscaler.apply import Applier, Scaled
-from fastscaler.errors import AwsError, Defect
+from fastscaler.errors import AwsError, Defect, Superseded
 from fastscaler.gather import Gatherer
+from fastscaler.inquire import Inquirer
 from fastscaler.ledger import follow
 from fastscaler.pace import BUCKET
 from fastscaler.ports import Clock, TargetHealth
-from fastscaler.scaling.decision import Decision, decide
+from fastscaler.scaling.decision import LEFT_ALONE, Decision, decide
+from fastscaler.scaling.guards import learn_of_competitor
 from fastscaler.scaling.memory import Ledger
 from fastscaler.scaling.observation import Floor, Pause, ServiceState
 from fastscaler.scaling.policy import Service
@@ -23,7 +25,8 @@ MAX_HEALTH_CALLS = 10  # Services whose target health is asked for in one look, 
 class Look:
     """What one look found and did, for the report. Times are epoch seconds, keys are `cluster/service`.
 
-    `errors` pairs each error with the service it concerns, empty where it concerns several. `again`: this look came
+    `errors` pairs each error with the service it concerns, empty where it concerns several; `notes` pairs a service
+    with what came to light about it apart from its decision. `again`: this look came
     after a first one at the same bucket. `clock_ahead`: seconds by which this machine's clock leads AWS's.
     """
 
@@ -35,6 +38,7 @@ class Look:
     states: Mapping[str, ServiceState]
     scaled: Sequence[Scaled] = ()
     ledgers: Sequence[tuple[str, Ledger]] = ()
+    notes: Sequence[tuple[str, str]] = ()
     errors: Sequence[tuple[str, AwsError]] = ()
     clock_ahead: float | None = None
 
@@ -47,16 +51,18 @@ class Looker:
         services: Sequence[Service],
         observed: frozenset[str],
         gatherer: Gatherer,
+        inquirer: Inquirer,
         applier: Applier,
         targets: TargetHealth,
         clock: Clock,
     ) -> None:
         self._services, self._observed = services, observed
-        self._gatherer, self._applier, self._targets, self._clock = gatherer, applier, targets, clock
+        self._gatherer, self._inquirer, self._applier = gatherer, inquirer, applier
+        self._targets, self._clock = targets, clock
         self._decisions: dict[str, Decision] = {}
         self._defective: set[str] = set()  # Services in whose decision this program failed; nothing is asked of them.
         self._health_calls = 0
-        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="describe-services")
+        self._reader = ThreadPoolExecutor(max_workers=2, thread_name_prefix="read-services")
 
     def look(self, number: int, directives: Sequence[Floor | Pause], clock_ahead: float | None, *, again: bool) -> Look:
         """Looks once: at everything that is due or, `again`, only at the late metrics of hot services.
@@ -75,12 +81,13 @@ class Looker:
         scaled += self._apply(decisions, read, errors)
         errors += [(one.service, one.error) for one in scaled if one.error is not None]
         ledgers = [(one.service, ledger) for one in scaled for ledger in self._opened(one)]
+        notes: Sequence[tuple[str, str]] = ()
         if not again:
             ledgers += self._follow_ledgers(services, errors)
+            notes = self._learn_of_competitors(services, read, errors)
         states = {key: state for key in decisions if isinstance(state := self._gatherer.state(key), ServiceState)}
-        return Look(
-            number, at, self._clock.now(), again, decisions, states, scaled, ledgers, tuple(errors), clock_ahead
-        )
+        finished = self._clock.now()
+        return Look(number, at, finished, again, decisions, states, scaled, ledgers, notes, tuple(errors), clock_ahead)
 
     def late_services(self, now: float) -> list[Service]:
         """The hot services whose newest bucket is not complete yet."""
@@ -109,7 +116,10 @@ class Looker:
             return [("", error) for error in self._gatherer.read_late(services, now)]
         urgent = {service.key for service in services if self._is_urgent(service)}
         described = self._reader.submit(self._gatherer.describe, [s.key for s in services], urgent, now)
+        stuck = self._inquirer.launches_due(services, self._applier.memory, now)
+        asked = self._reader.submit(self._inquirer.ask_for_launches, stuck, now)
         errors = [("", error) for error in self._gatherer.read_due(services, now)]
+        errors += [("", error) for error in asked.result()]
         return errors + list(described.result().items())
 
     def _is_urgent(self, service: Service) -> bool:
@@ -163,6 +173,7 @@ class Looker:
             try:
                 observation = self._gatherer.observe(service, directives, now)
                 if not isinstance(observation, AwsError):
+                    observation = self._inquirer.add_to(observation, service.key)
                     decisions[service.key] = decide(service, observation, self._applier.memory(service.key), now)
             except Exception as error:
                 # Whatever it is, it must not leave the other services to nobody.
@@ -184,6 +195,28 @@ class Looker:
         except AwsError as error:
             errors.append(("", error))
         return scaled
+
+    def _learn_of_competitors(
+        self, services: Sequence[Service], now: float, errors: list[tuple[str, AwsError]]
+    ) -> list[tuple[str, str]]:
+        """Asks for other scalers where that is due, and stores the answers at once: a successor will not ask again."""
+        decisions = self._decisions
+        scaled_here = [one for one in services if one.key in decisions and decisions[one.key].cause != LEFT_ALONE]
+        found, met = self._inquirer.ask_for_competitors(scaled_here, self._applier.memory, now)
+        errors += [("", error) for error in met]
+        notes = []
+        for key, competitor in found.items():
+            self._applier.memories[key], note = learn_of_competitor(self._applier.memory(key), competitor)
+            if note:
+                notes.append((key, note))
+        try:
+            if found:
+                self._applier.save()
+        except AwsError as error:
+            errors.append(("", error))
+        except Superseded:
+            pass  # The next look finds that out for itself; what this one has done must still be told.
+        return notes
 
     def _opened(self, scaled: Scaled) -> list[Ledger]:
         """The ledger that this call has opened, if it was a scale-out."""

@@ -12,9 +12,18 @@ from typing import Literal, Protocol, TypeVar
 from fastscaler.apply import Applier
 from fastscaler.errors import AwsError, Superseded, Throttled, Unavailable
 from fastscaler.gather import Gatherer
+from fastscaler.inquire import Inquirer
 from fastscaler.look import Look, Looker
 from fastscaler.pace import AGAIN, Pace, newest_bucket_end
-from fastscaler.ports import Clock, MetricSource, ServiceApi, StateStore, TargetHealth
+from fastscaler.ports import (
+    Clock,
+    MetricSource,
+    ScalableTargets,
+    ServiceApi,
+    StateStore,
+    StoppedTasks,
+    TargetHealth,
+)
 from fastscaler.scaling.policy import Service
 
 MARGIN = 15.0  # Seconds before the deadline at which the loop ends: more than a look with slow answers takes.
@@ -48,6 +57,8 @@ class World:
     store: StateStore
     metrics: MetricSource
     ecs: ServiceApi
+    stopped: StoppedTasks
+    scalable: ScalableTargets
     targets: TargetHealth
     clock: Clock
     report: Report
@@ -80,7 +91,8 @@ def run(
     memories = {service.key: stored[service.key] for service in services if service.key in stored}
     applier = Applier(world.ecs, world.store, clock, epoch, memories)
     gatherer = Gatherer(services, world.metrics, world.ecs, clock.now())
-    looker = Looker(services, observed, gatherer, applier, world.targets, clock)
+    inquirer = Inquirer(services, world.stopped, world.scalable, clock.now())
+    looker = Looker(services, observed, gatherer, inquirer, applier, world.targets, clock)
     why: Ending = "deadline"
     try:
         number, again, looked_at = 0, False, 0.0

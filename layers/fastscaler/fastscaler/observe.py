@@ -89,4 +89,5 @@ class LastLook:
                 "reason": decision.reason,
                 "trail": [asdict(step) for step in decision.trail],
                 "load": {key: round(load.shown, 3) for key, load in decision.loads.items()},
+                "conflict": decision.memory.conflict or None,
             }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fastscaler.errors import AwsError
 from fastscaler.scaling.memory import Memory
-from fastscaler.scaling.observation import ServiceState
+from fastscaler.scaling.observation import FailedLaunch, ServiceState
 
 if TYPE_CHECKING:
     from fastscaler.aws.cloudwatch import Answer, MetricName, MetricRead
@@ -44,6 +44,20 @@ class TargetHealth(Protocol):
 
     def healthy(self, target_groups: Sequence[str]) -> int:
         """Targets that are healthy in all of these target groups. Raises AwsError."""
+
+
+class StoppedTasks(Protocol):
+    """Where the launches that failed are read."""
+
+    def failed_launches(self, service: str) -> Sequence[FailedLaunch]:
+        """Tasks of `service` that stopped lately before they were RUNNING. Raises AwsError."""
+
+
+class ScalableTargets(Protocol):
+    """Where other scalers of the same services are found."""
+
+    def competitors(self, services: Sequence[str]) -> Mapping[str, str]:
+        """What Application Auto Scaling may do to each of up to 50 services; empty for nothing. Raises AwsError."""
 
 
 class StateStore(Protocol):

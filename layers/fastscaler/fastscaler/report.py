@@ -85,9 +85,11 @@ class LogReport:
             service.running = look.states[name].running
             service.holds += decision.held
             self._decided(name, service, applied=name in applied)
+        for name, what in look.notes:
+            self._logger.info("noted", extra={"service": name, "what": what})
         for name, ledger in look.ledgers:
             self._logger.info("ledger", extra=_ledger_record(name, ledger))
-            if ledger.running is None:
+            if ledger.running is None and ledger.bucket_end is not None:  # Else it was a floor, no answer to a load.
                 self._emit({"ScaleOutSeconds": (MetricUnit.Seconds, stages(ledger)["total"])}, name)
         if look.clock_ahead is not None and abs(look.clock_ahead) > CLOCK_TOLERANCE and minute.looks == 1:
             self._logger.warning("clock differs from AWS's", extra={"seconds_ahead": round(look.clock_ahead, 1)})
@@ -192,6 +194,11 @@ def _service_metrics(service: _Service, now: float) -> dict[str, tuple[MetricUni
     values["DesiredCount"] = (MetricUnit.Count, decision.desired)
     values["RunningCount"] = (MetricUnit.Count, service.running)
     values["TasksInFlight"] = (MetricUnit.Count, max(0, decision.desired - service.running))
+    # These two only while there is something to tell: a custom metric is billed for the hours in which it is sent.
+    if decision.memory.conflict:
+        values["Conflict"] = (MetricUnit.Count, 1)
+    if decision.memory.launch is not None and decision.memory.launch.failed:
+        values["LaunchFailures"] = (MetricUnit.Count, decision.memory.launch.failed)
     if decision.loads:
         values["LoadPerTask"] = (MetricUnit.NoUnit, next(iter(decision.loads.values())).per_task)
     return values

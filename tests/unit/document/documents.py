@@ -65,3 +65,10 @@ def configuration(service: dict[str, Any]) -> dict[str, Any]:
 
 def tracking(service: dict[str, Any]) -> dict[str, Any]:
     return service["Policies"][1]
+
+
+def with_expression(service: dict[str, Any], expression: str, **settings: Any) -> None:
+    queue = {"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Period": 60}
+    visible = {**queue, "Dimensions": {"QueueName": "orders"}}
+    backlog = {"Expression": expression, "Period": 60, "DivideByTasks": True, **settings}
+    service["Metrics"].update(Visible=visible, Backlog=backlog)

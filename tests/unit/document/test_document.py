@@ -16,6 +16,7 @@ from tests.unit.document.documents import (
     problems_after,
     problems_of,
     tracking,
+    with_expression,
 )
 
 
@@ -146,12 +147,53 @@ def test_a_valid_document_is_parsed_with_its_defaults() -> None:
             "10",
             "at least 20",
         ),
-        (lambda s: metric(s).update(Period=60), "StaleAfter", "(missing)", "above 60"),
         (
-            lambda s: (s.update(StaleAfter=60), metric(s).update(ReadEvery=60)),
-            "StaleAfter",
-            "60",
-            "above 60, the longest Period or ReadEvery",
+            lambda s: metric(s).update(DivideByTasks=True),
+            "Metrics.Requests.DivideByTasks",
+            "true",
+            "must be false, because PerTask is true",
+        ),
+        (
+            lambda s: with_expression(s, "Visible + Waiting"),
+            "Metrics.Backlog.Expression",
+            "'Visible + Waiting'",
+            "Waiting must be the name of another of the Metrics, no expression: Requests, Visible",
+        ),
+        (
+            lambda s: with_expression(s, "Visible + Backlog"),
+            "Metrics.Backlog.Expression",
+            "'Visible + Backlog'",
+            "Backlog must be the name of another of the Metrics, no expression",
+        ),
+        (
+            lambda s: with_expression(s, "FILL(Visible, 0)"),
+            "Metrics.Backlog.Expression",
+            "'FILL(Visible, 0)'",
+            "has no function FILL; allowed are ABS, AVG",
+        ),
+        (
+            lambda s: with_expression(s, "Visible + 'm1'"),
+            "Metrics.Backlog.Expression",
+            "\"Visible + 'm1'\"",
+            "cannot be read from \"'m1'\" on",
+        ),
+        (
+            lambda s: with_expression(s, "Visible", Period=300),
+            "Metrics.Backlog.Period",
+            "300",
+            "must be that of Visible (60)",
+        ),
+        (
+            lambda s: with_expression(s, "Visible", Statistic="Sum"),
+            "Metrics.Backlog.Statistic",
+            "'Sum'",
+            "no such key; allowed here: Period, DivideByTasks, ReadEvery, Expression",
+        ),
+        (
+            lambda s: s["Metrics"].update(Backlog=7),
+            "Metrics.Backlog",
+            "7",
+            "a block with the keys Period, DivideByTasks, ReadEvery, Namespace",
         ),
         (
             lambda s: s["LoadBalancer"].update(RequestMetric="CPU"),
@@ -200,7 +242,11 @@ def test_each_wrong_value_is_one_problem_that_names_key_value_and_what_is_allowe
         lambda s: s["Behavior"]["ScaleIn"]["Policies"][0].update(Type="Tasks", Value=500),
         lambda s: s["Behavior"].update(ScaleOut={"Policies": [{"Type": "Percent", "Value": 500, "PeriodSeconds": 60}]}),
         lambda s: metric(s).update(Namespace="AWS/ECS", Period=20),
-        lambda s: (metric(s).update(Period=60), s.update(StaleAfter=61)),
+        lambda s: metric(s).update(Period=60, ReadEvery=300),
+        lambda s: metric(s).update(PerTask=False, DivideByTasks=True),
+        lambda s: with_expression(s, "IF(Visible > 5, Visible - 5, 0) / 2.5"),
+        lambda s: s.update(FallbackCapacity=2, FallbackBehavior="static"),
+        lambda s: s["Behavior"].update(ScaleOut={"StabilizationWindowSeconds": 60}),
         lambda s: (s["Metrics"].update(Others=METRIC), s["LoadBalancer"].update(RequestMetric="Others")),
         lambda s: s["Metrics"].update(
             Unused={**METRIC, "MetricName": "Latency", "PerTask": False, "Statistic": "p99.9"}

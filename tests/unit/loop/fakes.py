@@ -20,12 +20,13 @@ from fastscaler.look import Look
 from fastscaler.loop import Ending, World
 from fastscaler.pace import Pace
 from fastscaler.scaling.memory import Memory, from_json, to_json
-from fastscaler.scaling.observation import Datapoint, Floor, ServiceState
+from fastscaler.scaling.observation import Datapoint, FailedLaunch, Floor, ServiceState
 from fastscaler.scaling.policy import Service
 
 EPOCH = 1_800_000_000.0  # A bucket boundary, and a minute's.
 CLUSTER = "shops"
 BUCKET = 5
+FAILS_AFTER = 20.0  # Seconds until a task that cannot run has stopped.
 PATIENCE = 20.0  # Real seconds after which a test that hangs fails.
 
 
@@ -101,6 +102,9 @@ class FakeFleet:
     start_seconds: float = 30.0
     asked: list[tuple[float, int]] = field(default_factory=list)
     deploying: bool = False
+    deployment: int = 1
+    broken: str = ""  # Why new tasks stop before they run; ECS starts others in their place.
+    failed: list[FailedLaunch] = field(default_factory=list)
     _ready: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -110,7 +114,20 @@ class FakeFleet:
         self.asked.append((t, desired))
         self.desired = desired
         del self._ready[desired:]
-        self._ready += [t + self.start_seconds] * (desired - len(self._ready))
+        missing = desired - len(self._ready)
+        self._ready += [inf if self.broken else t + self.start_seconds] * missing
+        if self.broken:
+            self.fail(t + FAILS_AFTER, missing)
+
+    def fail(self, t: float, tasks: int) -> None:
+        """Has `tasks` new tasks stop at `t` before they run."""
+        self.failed += [FailedLaunch(EPOCH + t, self.broken)] * tasks
+
+    def mend(self, t: float, *, deployed: bool) -> None:
+        """What kept tasks from running is gone, after a deployment or without one."""
+        self.broken = ""
+        self.deployment += deployed
+        self._ready = [ready if ready < inf else t + self.start_seconds for ready in self._ready]
 
     def running(self, t: float) -> int:
         return sum(ready <= t for ready in self._ready)
@@ -146,6 +163,7 @@ class FakeEcs:
         self.outcomes: dict[str, list[Outcome]] = defaultdict(list)  # By service: of its next UpdateService calls.
         self.described: list[tuple[float, str, tuple[str, ...]]] = []
         self.updated: list[tuple[float, str, str, int]] = []
+        self.before_update: Callable[[], object] = lambda: None
 
     def called_by(self, caller: str) -> "EcsCaller":
         return EcsCaller(self, caller)
@@ -166,9 +184,11 @@ class FakeEcs:
             self.status,
             deployment_in_progress=fleet.deploying,
             target_groups=self.target_groups,
+            deployment=f"ecs-svc/{fleet.deployment}",
         )
 
     def update(self, service: str, desired: int, caller: str) -> None:
+        self.before_update()
         self.updated.append((self._clock.t, caller, service, desired))
         self._journal.append(f"update {service} {desired}")
         outcomes = self.outcomes[service]
@@ -349,6 +369,44 @@ class FakeTargets:
         return fleet.running(self._clock.t - self.health_seconds)
 
 
+class FakeStoppedTasks:
+    """The port `StoppedTasks`: the launches of the fleets that failed in the last hour."""
+
+    def __init__(self, clock: FakeClock, ecs: FakeEcs) -> None:
+        self._clock, self._ecs = clock, ecs
+        self.error: AwsError | None = None
+        self.asked: list[tuple[float, str]] = []
+
+    def failed_launches(self, service: str) -> Sequence[FailedLaunch]:
+        self.asked.append((self._clock.t, service))
+        if self.error is not None:
+            raise self.error
+        now = self._clock.now()
+        return [one for one in self._ecs.fleets[service].failed if now - 3600 < one.stopped_at <= now]
+
+    def times(self, service: str) -> list[float]:
+        return [t for t, asked in self.asked if asked == service]
+
+
+class FakeScalableTargets:
+    """The port `ScalableTargets`. `found`: what Application Auto Scaling may do, by service."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.found: dict[str, str] = {}
+        self.error: AwsError | None = None
+        self.asked: list[tuple[float, tuple[str, ...]]] = []
+
+    def competitors(self, services: Sequence[str]) -> Mapping[str, str]:
+        self.asked.append((self._clock.t, tuple(services)))
+        if self.error is not None:
+            raise self.error
+        return {service: self.found.get(service, "") for service in services}
+
+    def times(self, service: str) -> list[float]:
+        return [t for t, services in self.asked if service in services]
+
+
 class RecordingReport:
     """The port `Report`; keeps all that it is told. Times are seconds since the test began."""
 
@@ -380,8 +438,13 @@ class RecordingReport:
         return [error for look in self.looks for error in look.errors]
 
     def noted(self, service: str) -> list[str]:
-        decisions = (look.decisions.get(service) for look in self.looks)
-        return [decision.noted for decision in decisions if decision is not None and decision.noted]
+        """What was noted about the service, in a decision and apart from it."""
+        noted = []
+        for look in self.looks:
+            decision = look.decisions.get(service)
+            noted += [decision.noted] if decision is not None and decision.noted else []
+            noted += [what for key, what in look.notes if key == service]
+        return noted
 
 
 class Simulation:
@@ -394,6 +457,8 @@ class Simulation:
         self.metrics = FakeMetrics(self.clock, self.ecs)
         self.store = FakeStore(self.clock, self.journal)
         self.targets = FakeTargets(self.clock, self.ecs)
+        self.stopped = FakeStoppedTasks(self.clock, self.ecs)
+        self.scalable = FakeScalableTargets(self.clock)
 
     def add(self, service: Service, *, tasks: int, load: float | Callable[[float], float]) -> Service:
         """A service whose tasks run, under a load in requests/s that may be a function of t."""
@@ -402,7 +467,8 @@ class Simulation:
         return service
 
     def world(self, report: loop.Report, caller: str = "loop") -> World:
-        return World(self.store, self.metrics, self.ecs.called_by(caller), self.targets, self.clock, report)
+        ecs = self.ecs.called_by(caller)
+        return World(self.store, self.metrics, ecs, self.stopped, self.scalable, self.targets, self.clock, report)
 
     def run(
         self,

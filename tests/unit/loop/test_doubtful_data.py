@@ -77,7 +77,7 @@ def test_one_empty_answer_is_no_outage() -> None:
 
 def test_half_a_total_takes_nothing_away() -> None:
     sim = Simulation()
-    total = {"Namespace": "Shop", "MetricName": "Load", "Statistic": "Sum", "Dimensions": {"Service": "shop"}}
+    total = {"Namespace": "Shop", "MetricName": "Load", "DivideByTasks": True, "Dimensions": {"Service": "shop"}}
     shop = a_service(Metrics={"Load": total}, Policies=[TRACK], Behavior=FAST)
     sim.add(shop, tasks=20, load=0)
     buckets = [Datapoint(EPOCH - 5 * age, 2000) for age in range(1, 5)]

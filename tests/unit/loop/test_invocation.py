@@ -37,7 +37,19 @@ def invoke(sim: Simulation, file: Path) -> Invoke:
         logger = Logger(service="test", level="DEBUG")
         pace = Pace()
         ecs = sim.ecs.called_by("scaler")
-        adapters = Adapters(table, sim.metrics, ecs, sim.targets, sim.clock, pace, logger, str(file), "Test")
+        adapters = Adapters(
+            table=table,
+            metrics=sim.metrics,
+            ecs=ecs,
+            stopped=sim.stopped,
+            scalable=sim.scalable,
+            targets=sim.targets,
+            clock=sim.clock,
+            pace=pace,
+            logger=logger,
+            policies_file=str(file),
+            metrics_namespace="Test",
+        )
         seconds_left = until - sim.clock.t + loop.MARGIN
         return handle(event, adapters, seconds_left=seconds_left, request_id=f"request at {sim.clock.t}")
 
@@ -125,6 +137,13 @@ class TestObserve:
         assert seen["reason"]
         assert sim.ecs.updated == []
         assert {method for _, method in sim.store.calls} <= {"read_all", "poll"}
+
+    def test_it_tells_who_else_scales_the_service(self, sim: Simulation, invoke: Invoke) -> None:
+        """What a new user has to know before the first deployment."""
+        shop = sim.add(a_service(), tasks=4, load=1200.0)
+        assert invoke(OBSERVE)["services"][shop.key]["conflict"] is None
+        sim.scalable.found[shop.key] = "scale-out, scale-in"
+        assert invoke(OBSERVE, until=60)["services"][shop.key]["conflict"] == "scale-out, scale-in"
 
     def test_it_does_not_disturb_the_running_loop(self, sim: Simulation, invoke: Invoke) -> None:
         shop = sim.add(a_service(), tasks=4, load=step(100, 1200, at=20))

@@ -11,6 +11,7 @@ from fastscaler.errors import AccessDenied, Throttled
 from fastscaler.loop import run
 from fastscaler.pace import Pace
 from fastscaler.report import LogReport
+from fastscaler.scaling.observation import Floor
 from fastscaler.scaling.policy import Service
 from tests.unit.loop.fakes import EPOCH, Outcome, Simulation, a_service, step
 
@@ -45,6 +46,16 @@ def emitted(records: Records, metric: str, service: str | None = None) -> list[f
     """The values of a metric in the embedded metric format, for a service or for the function as a whole."""
     found = (record for record in records if "_aws" in record and metric in record)
     return [record[metric][0] for record in found if service in (None, record.get("service"))]
+
+
+def metric_names(records: Records, service: Service) -> set[str]:
+    """The metrics that were emitted for a service."""
+    return {
+        metric["Name"]
+        for record in records
+        if "_aws" in record and record.get("service") == service.key
+        for metric in record["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
 
 
 def test_a_scale_out_is_one_line_with_its_reason(sim: Simulation, invocation: Invocation) -> None:
@@ -105,14 +116,49 @@ def test_a_clock_that_differs_from_aws_is_told_once_a_minute(
 def test_a_service_emits_at_most_ten_metrics(sim: Simulation, invocation: Invocation) -> None:
     shop = sim.add(a_service(), tasks=4, load=step(100, 1200, at=20))
     records = invocation.run(shop, seconds=100)
-    names = {
-        metric["Name"]
-        for record in records
-        if "_aws" in record and record.get("service") == shop.key
-        for metric in record["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-    }
+    names = metric_names(records, shop)
     assert {"DesiredCount", "RunningCount", "LoadPerTask", "DataAge", "Holds", "ScaleOutSeconds"} <= names
     assert len(names) <= 10
+
+
+def test_a_conflict_is_noted_and_is_a_metric_for_as_long_as_it_lasts(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=100.0)
+    sim.scalable.found[shop.key] = "scale-out, scale-in"
+    sim.clock.at(200, sim.scalable.found.clear)
+    records = invocation.run(shop, seconds=900)
+    began, ended = (record for record in said(records, "noted") if "conflict" in record["what"])
+    assert (began["service"], ended["service"]) == (shop.key, shop.key)
+    assert "(scale-out, scale-in)" in began["what"]
+    values = emitted(records, "Conflict", shop.key)
+    assert set(values) == {1}
+    assert 3 <= len(values) <= 10, "of fifteen minutes"
+
+
+def test_launches_that_fail_are_noted_and_a_metric_until_they_work(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=step(240, 1200, at=20))
+    fleet = sim.fleet(shop)
+    fleet.broken = "CannotPullContainerError: no such image"
+    sim.clock.at(400, lambda: fleet.mend(400, deployed=True))
+    records = invocation.run(shop, seconds=900)
+    began, ended = (record["what"] for record in said(records, "noted") if "scale-out" in record["what"])
+    assert began == "scale-out stops: 8 tasks stopped before RUNNING: CannotPullContainerError: no such image"
+    assert "a new deployment began" in ended
+    values = emitted(records, "LaunchFailures", shop.key)
+    assert set(values) == {8}
+    assert 4 <= len(values) <= 5, "of fifteen minutes"
+
+
+def test_with_everything_wrong_at_once_a_service_still_emits_ten_metrics(
+    sim: Simulation, invocation: Invocation
+) -> None:
+    shop = sim.add(a_service(), tasks=4, load=step(240, 1200, at=20))
+    sim.scalable.found[shop.key] = "scale-out"
+    records = invocation.run(shop, seconds=100)
+    sim.fleet(shop).broken = "CannotPullContainerError"
+    sim.metrics.load[shop.key] = lambda t: 2400.0
+    records += invocation.run(shop, seconds=300)
+    assert {"Conflict", "LaunchFailures", "ScaleOutSeconds"} < metric_names(records, shop)
+    assert len(metric_names(records, shop)) == 10
 
 
 def test_a_scale_out_tells_how_long_each_stage_took(sim: Simulation, invocation: Invocation) -> None:
@@ -122,6 +168,15 @@ def test_a_scale_out_tells_how_long_each_stage_took(sim: Simulation, invocation:
     assert set(called["seconds"]) == {"bucket_end_to_read", "read_to_decided", "decided_to_updated", "total"}
     assert "updated_to_running" in running["seconds"]
     assert emitted(records, "ScaleOutSeconds", shop.key) == [called["seconds"]["total"]]
+
+
+def test_a_floor_is_no_reaction_to_a_load(sim: Simulation, invocation: Invocation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=100.0)
+    sim.store.put_directive(Floor(shop.key, "morning", 9, EPOCH + 1000), EPOCH, "1")
+    records = invocation.run(shop, seconds=100)
+    called, _ = said(records, "ledger")
+    assert set(called["seconds"]) == {"read_to_decided", "decided_to_updated", "total"}
+    assert emitted(records, "ScaleOutSeconds", shop.key) == []
 
 
 def test_observing_tells_what_would_be_done_once(sim: Simulation, invocation: Invocation) -> None:

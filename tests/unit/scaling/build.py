@@ -16,7 +16,7 @@ from fastscaler.scaling.observation import (
     ServiceState,
     read_metric,
 )
-from fastscaler.scaling.policy import Direction, Service, StepScalingPolicy
+from fastscaler.scaling.policy import Behavior, Direction, Service, StepScalingPolicy
 
 START = 1_800_000_000.0  # A boundary of every bucket, minute and slot; all times in these tests count from here.
 
@@ -29,7 +29,33 @@ REQUESTS = {
 LATENCY = {**REQUESTS, "MetricName": "AverageResponseTime", "Statistic": "p90", "Period": 10, "PerTask": False}
 CPU = {**REQUESTS, "MetricName": "CPUUtilization", "Period": 10, "PerTask": False}
 BALANCER = {"LoadBalancer": "app/shop/1", "TargetGroup": "targetgroup/shop/1"}
-METRICS = {"Requests": REQUESTS, "Latency": LATENCY, "Cpu": CPU}
+BACKLOG = {
+    "Namespace": "AWS/SQS",
+    "MetricName": "ApproximateNumberOfMessagesVisible",
+    "Period": 60,
+    "DivideByTasks": True,
+    "Dimensions": {"QueueName": "orders"},
+}
+PER_TARGET = {
+    "Namespace": "AWS/ApplicationELB",
+    "MetricName": "RequestCountPerTarget",
+    "Statistic": "Sum",
+    "Period": 60,
+    "Dimensions": {"TargetGroup": "targetgroup/shop/1"},
+}
+# Messages that wait and messages that a worker has taken: what an expression is made of.
+WAITING = {**BACKLOG, "DivideByTasks": False}
+TAKEN = {**WAITING, "MetricName": "ApproximateNumberOfMessagesNotVisible"}
+WORK = {"Expression": "Waiting + Taken", "Period": 60, "DivideByTasks": True}
+METRICS: dict[str, dict[str, Any]] = {
+    "Requests": REQUESTS,
+    "Latency": LATENCY,
+    "Cpu": CPU,
+    "Backlog": BACKLOG,
+    "PerTarget": PER_TARGET,
+    "Work": WORK,
+}
+COMPONENTS = {"Work": {"Waiting": WAITING, "Taken": TAKEN}}
 
 Row = tuple[float | None, float | None, int]
 OUT: tuple[Row, ...] = ((0, 50, 1), (50, 100, 2), (100, None, 4))
@@ -66,15 +92,28 @@ def stepping(
 def service(*policies: Mapping[str, Any], lowest: int = 2, highest: int = 100, **settings: Any) -> Service:
     """A service with the metrics that its policies evaluate. Without policies: target tracking at 100 per task."""
     chosen = list(policies) or [tracking()]
+    metrics = {policy["Metric"]: METRICS[policy["Metric"]] for policy in chosen}
+    for components in [COMPONENTS[key] for key in metrics if key in COMPONENTS]:
+        metrics |= components
     return Service.model_validate(
         {
             "Cluster": "shops",
             "Service": "shop",
             "MinCapacity": lowest,
             "MaxCapacity": highest,
-            "Metrics": {policy["Metric"]: METRICS[policy["Metric"]] for policy in chosen},
+            "Metrics": metrics,
             "Policies": chosen,
             **settings,
+        }
+    )
+
+
+def windows(scale_in: int = 300, scale_out: int = 0) -> Behavior:
+    """Behaviour with these stabilization windows, in seconds, and nothing else of its own."""
+    return Behavior.model_validate(
+        {
+            "ScaleIn": {"StabilizationWindowSeconds": scale_in},
+            "ScaleOut": {"StabilizationWindowSeconds": scale_out},
         }
     )
 
@@ -102,23 +141,34 @@ def observe(
     load: float | None = None,
     latency: float | None = None,
     cpu: float | None = None,
+    backlog: float | None = None,
+    per_target: float | None = None,
+    work: float | None = None,
     points: Sequence[Datapoint] | None = None,
     balancer: LoadBalancerReading | NoData | None = None,
     floors: Sequence[Floor] = (),
     paused: Iterable[Direction] = (),
     **state: Any,
 ) -> Observation:
-    """What a tick sees: `load` is the total of all tasks; what is not given has no data."""
+    """What a tick sees: `load` is the total of all tasks; what is not given has no data.
+
+    What AWS publishes once a minute (`backlog`, `per_target`, `work`) is a minute or two old.
+    """
     running = desired if running is None else running
     if points is None:
         points = [] if load is None else buckets(load, running if reporters is None else reporters, now)
+    ten_seconds, minute = now // 10 * 10 - 10, now // 60 * 60 - 120
     seen = {
         "Requests": points,
-        "Latency": [] if latency is None else [Datapoint(now // 10 * 10 - 10, latency)],
-        "Cpu": [] if cpu is None else [Datapoint(now // 10 * 10 - 10, cpu)],
+        "Latency": [] if latency is None else [Datapoint(ten_seconds, latency)],
+        "Cpu": [] if cpu is None else [Datapoint(ten_seconds, cpu)],
+        "Backlog": [] if backlog is None else [Datapoint(minute, backlog)],
+        "PerTarget": [] if per_target is None else [Datapoint(minute, per_target)],
+        "Work": [] if work is None else [Datapoint(minute, work)],
     }
     metrics: dict[str, MetricReading] = {
-        key: read_metric(metric, seen[key], running, scaled.stale_after, now) for key, metric in scaled.metrics.items()
+        key: read_metric(metric, seen[key], running, scaled.patience[key], now)
+        for key, metric in scaled.used_metrics.items()
     }
     return Observation(ServiceState(desired, running, **state), metrics, balancer, tuple(floors), frozenset(paused))
 

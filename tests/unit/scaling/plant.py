@@ -87,7 +87,7 @@ class Plant:
         running = len([asked for asked in self.serving_from if asked <= now])
         (key,) = self.service.metrics
         metrics = {
-            key: read_metric(self.service.metrics[key], published, running, self.service.stale_after, START + now)
+            key: read_metric(self.service.metrics[key], published, running, self.service.patience[key], START + now)
         }
         deploying = _within(self.deployments, now)
         return Observation(ServiceState(len(self.serving_from), running, deployment_in_progress=deploying), metrics)

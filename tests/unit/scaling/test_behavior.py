@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from fastscaler.scaling.behavior import (
     fired_size,
     fired_step,
+    highest_recommendation,
+    lowest_recommendation,
     remember,
     scale_in_limit,
     scale_out_limit,
     scaled_in_since,
     slot_seconds,
-    stabilized,
 )
 from fastscaler.scaling.memory import Activity, Cause, Memory
 from fastscaler.scaling.policy import Behavior
-from tests.unit.scaling.build import START
+from tests.unit.scaling.build import START, windows
 
 
 def looks(
@@ -28,7 +29,7 @@ def looks(
     """Memory after recommendations at seconds after START."""
     memory = memory or Memory(desired=current)
     for second, recommended in recommendations:
-        memory = remember(memory, recommended, current, window, START + second)
+        memory = remember(memory, recommended, current, windows(scale_in=window), START + second)
     return memory
 
 
@@ -42,8 +43,8 @@ class TestWindow:
     def test_scale_in_waits_for_the_whole_window_and_for_two_slots_more_at_most(self, window: int, begin: int) -> None:
         memory, second = Memory(desired=20), float(begin)
         while True:
-            memory = remember(memory, 8, 20, window, START + second)
-            if stabilized(memory, 8, 20, window, START + second) < 20:
+            memory = remember(memory, 8, 20, windows(scale_in=window), START + second)
+            if highest_recommendation(memory, 8, 20, windows(scale_in=window), START + second) < 20:
                 break
             second += 1
         assert window <= second - begin <= window + 2 * slot_seconds(window)
@@ -54,42 +55,42 @@ class TestWindow:
 
     def test_without_a_window_the_recommendation_counts_at_once(self) -> None:
         memory = looks([(0, 8)], window=0)
-        assert stabilized(memory, 8, 20, 0, START) == 8
+        assert highest_recommendation(memory, 8, 20, windows(scale_in=0), START) == 8
         assert memory.maxima == ()
 
     def test_the_highest_recommendation_of_the_window_counts(self) -> None:
         memory = looks([*every_5_s(0, 150, 8), (155, 14), *every_5_s(160, 335, 8)])
-        assert stabilized(memory, 8, 20, 300, START + 335) == 14
+        assert highest_recommendation(memory, 8, 20, windows(scale_in=300), START + 335) == 14
 
     def test_and_only_of_the_window(self) -> None:
         memory = looks([(0, 14), *every_5_s(5, 400, 8)])
-        assert stabilized(memory, 8, 20, 300, START + 400) == 8
+        assert highest_recommendation(memory, 8, 20, windows(scale_in=300), START + 400) == 8
 
     @pytest.mark.parametrize("needed", [20, 25])
     def test_a_recommendation_to_stay_or_grow_starts_the_window_over(self, needed: int) -> None:
         memory = looks([*every_5_s(0, 330, 8), (335, needed), *every_5_s(340, 630, 8)])
-        assert stabilized(memory, 8, 20, 300, START + 630) == 20
+        assert highest_recommendation(memory, 8, 20, windows(scale_in=300), START + 630) == 20
 
     def test_a_time_that_nobody_watched_counts_as_the_current_count(self) -> None:
         memory = looks([*every_5_s(0, 150, 8), *every_5_s(215, 400, 8)])
-        assert stabilized(memory, 8, 20, 300, START + 400) == 20
+        assert highest_recommendation(memory, 8, 20, windows(scale_in=300), START + 400) == 20
         memory = looks(every_5_s(405, 600, 8), memory=memory)
-        assert stabilized(memory, 8, 20, 300, START + 600) == 8
+        assert highest_recommendation(memory, 8, 20, windows(scale_in=300), START + 600) == 8
 
     def test_it_never_holds_more_than_there_are(self) -> None:
         """Someone lowered the count by hand to less than was ever recommended."""
         memory = looks(every_5_s(0, 400, 15))
-        assert stabilized(memory, 3, 12, 300, START + 400) == 12
+        assert highest_recommendation(memory, 3, 12, windows(scale_in=300), START + 400) == 12
 
     def test_a_window_of_another_length_begins_anew(self) -> None:
         memory = looks(every_5_s(0, 400, 8), window=60)
-        assert stabilized(memory, 8, 20, 300, START + 400) == 20
+        assert highest_recommendation(memory, 8, 20, windows(scale_in=300), START + 400) == 20
         memory = looks([(405, 8)], memory=memory)
-        assert stabilized(memory, 8, 20, 300, START + 405) == 20
+        assert highest_recommendation(memory, 8, 20, windows(scale_in=300), START + 405) == 20
 
     def test_a_clock_that_is_set_back_forgets_what_has_not_been_yet(self) -> None:
         memory = looks([*every_5_s(0, 400, 8), (100, 8)])
-        assert all(slot * 30 <= START + 100 for slot, _ in memory.maxima)
+        assert all(start <= START + 100 for start, _ in memory.maxima)
 
     def test_it_stays_small(self) -> None:
         assert len(looks(every_5_s(0, 4000, 8)).maxima) <= 12
@@ -100,10 +101,45 @@ class TestWindow:
         memory, second = Memory(desired=20), 0.0
         for index, recommended in enumerate(recommendations):
             second = 5.0 * index
-            memory = remember(memory, recommended, 20, 60, START + second)
+            memory = remember(memory, recommended, 20, windows(scale_in=60), START + second)
             inside = [one for n, one in enumerate(recommendations[: index + 1]) if second - 5 * n <= 60]
             allowed = 20 if second < 60 else min(20, max(inside))
-            assert stabilized(memory, recommended, 20, 60, START + second) >= allowed
+            assert highest_recommendation(memory, recommended, 20, windows(scale_in=60), START + second) >= allowed
+
+
+class TestScaleOutWindow:
+    """Kubernetes' scaleUp.stabilizationWindowSeconds: the lowest recommendation of the window counts."""
+
+    GROW = windows(scale_out=60)
+
+    def after(self, recommendations: Iterable[tuple[float, int]], current: int = 10) -> Memory:
+        memory = Memory(desired=current)
+        for second, recommended in recommendations:
+            memory = remember(memory, recommended, current, self.GROW, START + second)
+        return memory
+
+    def test_a_spike_that_is_shorter_than_the_window_adds_nothing(self) -> None:
+        memory = self.after(every_5_s(0, 30, 40))
+        assert lowest_recommendation(memory, 40, 10, self.GROW, START + 30) == 10
+
+    def test_what_lasts_for_the_window_adds_its_lowest(self) -> None:
+        memory = self.after([*every_5_s(0, 50, 40), (55, 25), *every_5_s(60, 80, 40)])
+        assert lowest_recommendation(memory, 40, 10, self.GROW, START + 80) == 25
+
+    def test_a_recommendation_to_stay_starts_it_over(self) -> None:
+        memory = self.after([*every_5_s(0, 80, 40), (85, 10), *every_5_s(90, 140, 40)])
+        assert lowest_recommendation(memory, 40, 10, self.GROW, START + 140) == 10
+
+    def test_without_a_window_it_adds_at_once(self) -> None:
+        assert lowest_recommendation(Memory(desired=10), 40, 10, windows(), START) == 40
+
+    def test_it_never_takes_away(self) -> None:
+        memory = self.after(every_5_s(0, 80, 15))
+        assert lowest_recommendation(memory, 40, 20, self.GROW, START + 80) == 20
+
+    def test_a_window_remembers_one_direction_at_a_time(self) -> None:
+        memory = self.after([*every_5_s(0, 80, 40), (85, 5)])
+        assert (memory.minima, len(memory.maxima)) == ((), 1)
 
 
 def activity(second: float, before: int, after: int, cause: Cause = "policy", **more: Any) -> Activity:

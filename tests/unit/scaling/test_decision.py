@@ -396,9 +396,80 @@ class TestWithoutMetrics:
     def test_the_fallback_never_takes_away(self) -> None:
         assert decided(self.FALLBACK, 50).desired == 50
 
+    def test_a_static_fallback_takes_away_by_the_rules_of_scale_in(self) -> None:
+        """Asked for in so many words; still after the window, and at most half at once."""
+        static = service(tracking(), LoadBalancer=BALANCER, FallbackCapacity=30, FallbackBehavior="static")
+        silent = NoData("AccessDenied")
+        assert decided(static, 10, balancer=silent).desired == 30
+        assert decided(static, 80, balancer=silent).desired == 80
+        memory = watched(static, 80, until=NOW, balancer=silent)
+        decision = decided(static, 80, memory, balancer=silent)
+        assert (decision.desired, decision.cause) == (40, "rate limit")
+        later = NOW + 400
+        memory = watched(static, 40, until=later, memory=carried_out(decision), balancer=silent)
+        assert decided(static, 40, memory, later, balancer=silent).desired == 30
+
+    def test_data_that_comes_back_takes_nothing_away_at_once(self) -> None:
+        risen = decided(self.FALLBACK, 10, balancer=NoData("AccessDenied"))
+        counted = LoadBalancerReading(800, 800)
+        back = decided(self.FALLBACK, 30, carried_out(risen), NOW + 60, load=800, balancer=counted)
+        assert back.desired == 30
+
     def test_a_metric_that_has_failed_for_some_seconds_is_no_reason(self) -> None:
         one_missed = Observation(ServiceState(10, 10), {"Requests": MetricReading(NoData("throttled", 12))})
         assert decide(self.FALLBACK, one_missed, Memory(desired=10), NOW).desired == 10
+
+
+class TestSlowMetrics:
+    """A queue, read once a minute: its newest datapoint is a minute or two old, and good."""
+
+    WORKERS = service(tracking(10, metric="Backlog"), stepping([(0, None, 3)], 20, metric="Backlog"))
+
+    def after_calm_backlog(self, scaled: Service, desired: int, backlog: float) -> Decision:
+        memory = watched(scaled, desired, until=NOW, backlog=backlog)
+        return decided(scaled, desired, memory, backlog=backlog)
+
+    def test_the_backlog_is_sized_for(self) -> None:
+        decision = decided(self.WORKERS, 5, backlog=300)
+        assert (decision.desired, decision.cause) == (30, "Backlog-tracking")
+
+    def test_steps_meet_it_divided_by_the_tasks(self) -> None:
+        steps = service(stepping([(0, None, 3)], 20, metric="Backlog"))
+        assert decided(steps, 5, backlog=100).desired == 5
+        assert decided(steps, 5, backlog=101).desired == 8
+
+    def test_tasks_in_flight_are_not_asked_for_twice(self) -> None:
+        steps = service(stepping([(0, None, 3)], 20, metric="Backlog"))
+        first = decided(steps, 5, backlog=130)
+        again = decided(steps, 8, carried_out(first), NOW + 15, running=5, backlog=130)
+        assert (first.desired, again.desired) == (8, 8)
+
+    def test_it_scales_in_though_its_data_is_older_than_stale_after(self) -> None:
+        assert self.after_calm_backlog(self.WORKERS, 20, 40).desired == 10
+
+    def test_but_not_down_to_where_it_would_scale_out_again(self) -> None:
+        """At 20 a step adds tasks, so 10% below it are 18 a task: 300 messages need 17 tasks."""
+        loose = service(tracking(100, metric="Backlog"), stepping([(0, None, 3)], 20, metric="Backlog"))
+        assert self.after_calm_backlog(loose, 30, 300).desired == 17
+
+    def test_a_queue_that_says_nothing_is_not_empty(self) -> None:
+        memory = watched(self.WORKERS, 20, until=NOW, backlog=40)
+        decision = decided(self.WORKERS, 20, memory)
+        assert (decision.desired, decision.cause) == (20, "no data")
+
+
+class TestScaleOutWindow:
+    PATIENT = service(tracking(), Behavior={"ScaleOut": {"StabilizationWindowSeconds": 30}})
+
+    def test_it_waits_and_then_adds_the_lowest(self) -> None:
+        memory = watched(self.PATIENT, 10, until=NOW, seconds=60, load=3000)
+        first = decided(self.PATIENT, 10, load=3000)
+        later = decided(self.PATIENT, 10, memory, load=4000)
+        assert (first.desired, first.cause) == (10, "stabilization window")
+        assert later.desired == 30
+
+    def test_floors_do_not_wait(self) -> None:
+        assert decided(self.PATIENT, 10, load=3000, floors=[floor(25, NOW + 60)]).desired == 25
 
 
 class TestFloors:

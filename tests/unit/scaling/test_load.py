@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from fastscaler.scaling.load import Capacity, Load, is_blind, missing_data, project, project_all
+from fastscaler.scaling.memory import Activity
+from fastscaler.scaling.metric import Metric
 from fastscaler.scaling.observation import (
     Datapoint,
     LoadBalancerReading,
@@ -15,8 +17,19 @@ from fastscaler.scaling.observation import (
     ServiceState,
     read_metric,
 )
-from fastscaler.scaling.policy import Metric, Service
-from tests.unit.scaling.build import BALANCER, CPU, LATENCY, REQUESTS, START, observe, service, stepping, tracking
+from fastscaler.scaling.policy import Service
+from tests.unit.scaling.build import (
+    BACKLOG,
+    BALANCER,
+    CPU,
+    LATENCY,
+    REQUESTS,
+    START,
+    observe,
+    service,
+    stepping,
+    tracking,
+)
 
 PER_TASK = Metric.model_validate(REQUESTS)
 LOOK = START + 1.5
@@ -97,10 +110,46 @@ class TestOtherMetrics:
         cpu = project(Metric.model_validate(CPU), Reading(80, START - 10, 1.5), Capacity(20, 10, raised=10))
         assert (cpu.metric, cpu.total, cpu.per_task) == (80, 800, 40)
 
-    def test_a_sum_is_that_of_the_service(self) -> None:
+    def test_a_datapoint_from_before_a_raise_speaks_of_the_tasks_of_then(self) -> None:
+        """A minute's average that ended 20 s ago; 10 tasks more were asked for 50 s ago and run by now."""
+        raised = Activity(START - 50, 10, 20, "policy")
+        capacity = Capacity(20, 20, raised=10, activities=(raised,))
+        cpu = project(Metric.model_validate({**CPU, "Period": 60}), Reading(80, START - 80, 20), capacity)
+        assert (cpu.serving, cpu.total, cpu.per_task) == (10, 800, 40)
+
+    def test_nor_does_it_of_tasks_that_were_just_starting_in_it(self) -> None:
+        asked = Activity(START - 100, 10, 20, "policy")
+        capacity = Capacity(20, 20, raised=10, activities=(asked,))
+        cpu = project(Metric.model_validate({**CPU, "Period": 60}), Reading(80, START - 80, 20), capacity)
+        assert cpu.total == 800
+
+    def test_one_from_before_a_cut_speaks_of_more_tasks(self) -> None:
+        cut = Activity(START - 50, 20, 10, "policy")
+        cpu = project(
+            Metric.model_validate({**CPU, "Period": 60}),
+            Reading(40, START - 80, 20),
+            Capacity(10, 10, activities=(cut,)),
+        )
+        assert (cpu.serving, cpu.total) == (20, 800)
+
+    def test_one_from_after_a_change_speaks_of_the_tasks_of_now(self) -> None:
+        long_ago = Activity(START - 200, 10, 20, "policy")
+        capacity = Capacity(20, 20, activities=(long_ago,))
+        cpu = project(Metric.model_validate({**CPU, "Period": 60}), Reading(80, START - 80, 20), capacity)
+        assert cpu.total == 1600
+
+    def test_a_load_of_the_whole_service_is_divided_among_the_tasks(self) -> None:
+        backlog = project(Metric.model_validate(BACKLOG), Reading(800, START - 10, 1.5), Capacity(10, 10))
+        assert (backlog.shown, backlog.metric, backlog.per_task, backlog.total) == (80, 80, 80, 800)
+
+    def test_and_those_that_are_in_flight_take_their_share(self) -> None:
+        backlog = project(Metric.model_validate(BACKLOG), Reading(800, START - 10, 1.5), Capacity(20, 10, raised=10))
+        assert (backlog.metric, backlog.per_serving) == (40, 80)
+
+    def test_a_sum_is_met_as_it_is(self) -> None:
+        # RequestCountPerTarget has no other statistic, and is an average for all that.
         metric = Metric.model_validate({**CPU, "Statistic": "Sum"})
-        queue = project(metric, Reading(800, START - 10, 1.5), Capacity(10, 10))
-        assert (queue.metric, queue.total, queue.per_task, queue.per_serving) == (800, 800, 80, 80)
+        assert project(metric, Reading(800, START - 10, 1.5), Capacity(10, 10)).metric == 800
 
     def test_nothing_running_divides_by_one(self) -> None:
         assert project(Metric.model_validate(CPU), Reading(80, START, 1.5), Capacity(0, 0)).per_task == 80

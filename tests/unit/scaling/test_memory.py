@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastscaler.scaling.behavior import remember, stabilized
+from fastscaler.scaling.behavior import highest_recommendation, remember
 from fastscaler.scaling.memory import Activity, Ledger, Memory, Reconciled, from_json, reconcile, to_json
-from tests.unit.scaling.build import START
+from tests.unit.scaling.build import START, windows
 
 RAISE = Activity(START, 10, 14, "policy", 4, {"steps": 4})
 CUT = Activity(START, 20, 15, "policy", -5)
@@ -144,14 +144,15 @@ activities = st.builds(
     st.dictionaries(st.text(max_size=8), st.integers(-5000, 5000), max_size=3),
 )
 maybe = st.none() | times
+extremes = st.lists(st.tuples(st.integers(0, 10**10), st.integers(-50, 5000)), max_size=12).map(tuple)
 memories = st.builds(
     Memory,
     st.none() | counts,
     st.none() | activities,
     st.none() | activities,
     st.lists(activities, max_size=4).map(tuple),
-    st.lists(st.tuples(st.integers(0, 10**9), st.integers(-50, 5000)), max_size=12).map(tuple),
-    st.integers(5, 30),
+    extremes,
+    extremes,
     st.lists(st.builds(Ledger, counts, counts, maybe, times, times, maybe, maybe, maybe), max_size=2).map(tuple),
 )
 
@@ -171,12 +172,11 @@ class TestStoredForm:
             "3",
             "[]",
             "{}",
-            '{"format":1}',
-            '{"format":2,"slot_seconds":30}',
-            '{"format":1,"slot_seconds":30,"intent":{"at":1}}',
-            '{"format":1,"slot_seconds":30,"activities":[{"unknown":1}]}',
-            '{"format":1,"slot_seconds":30,"maxima":[[1]]}',
-            '{"format":1,"slot_seconds":"x"}',
+            '{"format":2}',
+            '{"format":1,"intent":{"at":1}}',
+            '{"format":1,"activities":[{"unknown":1}]}',
+            '{"format":1,"maxima":[[1]]}',
+            '{"format":1,"minima":[["x",1]]}',
         ],
     )
     def test_what_cannot_be_read_is_lost(self, text: str) -> None:
@@ -190,7 +190,7 @@ def window(*recommended: tuple[float, int], current: int = 20) -> Memory:
     """Memory after recommendations at seconds after START."""
     memory = Memory(desired=current)
     for second, tasks in recommended:
-        memory = remember(memory, tasks, current, 300, START + second)
+        memory = remember(memory, tasks, current, windows(300), START + second)
     return memory
 
 
@@ -212,7 +212,7 @@ class TestWorthSaving:
     def test_a_load_that_goes_up_and_down_writes_nothing(self) -> None:
         memory = saved = Memory(desired=20)
         for second in range(0, 600, 5):
-            memory = remember(memory, 20 if second % 10 == 0 else 8, 20, 300, START + second)
+            memory = remember(memory, 20 if second % 10 == 0 else 8, 20, windows(300), START + second)
             assert not memory.worth_saving(saved)
 
     def test_a_slot_that_closes_is(self) -> None:
@@ -242,10 +242,11 @@ class TestWorthSaving:
             now = START + 5 * index
             if index == handed_over:
                 successor = from_json(to_json(saved))
-            known = remember(known, tasks, 20, 60, now)
+            known = remember(known, tasks, 20, windows(60), now)
             saved = known if known.worth_saving(saved) else saved
             if successor is not None and tasks < 20:
-                successor = remember(successor, tasks, 20, 60, now)
-                assert stabilized(successor, tasks, 20, 60, now) >= stabilized(known, tasks, 20, 60, now)
+                successor = remember(successor, tasks, 20, windows(60), now)
+                kept = highest_recommendation(known, tasks, 20, windows(60), now)
+                assert highest_recommendation(successor, tasks, 20, windows(60), now) >= kept
             elif successor is not None:
-                successor = remember(successor, tasks, 20, 60, now)
+                successor = remember(successor, tasks, 20, windows(60), now)

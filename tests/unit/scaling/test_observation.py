@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastscaler.scaling.metric import Metric
 from fastscaler.scaling.observation import (
     Datapoint,
     LoadBalancerReading,
@@ -15,7 +16,6 @@ from fastscaler.scaling.observation import (
     read_load_balancer,
     read_metric,
 )
-from fastscaler.scaling.policy import Metric
 from tests.unit.scaling.build import LATENCY, REQUESTS, START
 
 PER_TASK, PERCENTILE = Metric.model_validate(REQUESTS), Metric.model_validate(LATENCY)

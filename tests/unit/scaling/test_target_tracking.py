@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastscaler.scaling.load import Capacity, Load, project
+from fastscaler.scaling.metric import Metric
 from fastscaler.scaling.observation import Reading
-from fastscaler.scaling.policy import Metric, TargetTrackingPolicy
+from fastscaler.scaling.policy import TargetTrackingPolicy
 from fastscaler.scaling.target_tracking import recommended_capacity, tasks_for
 from tests.unit.scaling.build import CPU, REQUESTS, START, service, tracking
 
@@ -27,9 +28,9 @@ def load(total: float, serving: int, *, desired: int | None = None, running: int
     return project(Metric.model_validate(REQUESTS), reading, capacity)
 
 
-def of_metric(value: float, running: int, statistic: str = "Average") -> Load:
+def of_metric(value: float, running: int, **settings: bool) -> Load:
     """The load behind a metric that is not per task."""
-    metric = Metric.model_validate({**CPU, "Statistic": statistic})
+    metric = Metric.model_validate({**CPU, **settings})
     return project(metric, Reading(value, START, 1.5), Capacity(running, running))
 
 
@@ -93,10 +94,10 @@ class TestSaturation:
     def test_the_boost_never_takes_away(self) -> None:
         assert recommended_capacity(policy(TaskCapacity=140), load(1400, 10, desired=40), 40) == 40
 
-    def test_a_sum_is_shared_by_the_serving_tasks(self) -> None:
+    def test_a_load_of_the_whole_service_is_shared_by_the_serving_tasks(self) -> None:
         whole = policy(TaskCapacity=140)
-        assert recommended_capacity(whole, of_metric(1000, 10, "Sum"), 10) == 10
-        assert recommended_capacity(whole, of_metric(1400, 10, "Sum"), 10) == 28
+        assert recommended_capacity(whole, of_metric(1000, 10, DivideByTasks=True), 10) == 10
+        assert recommended_capacity(whole, of_metric(1400, 10, DivideByTasks=True), 10) == 28
 
 
 @given(st.floats(allow_nan=False, allow_infinity=True), st.integers(1, 100))

@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fastscaler.aws.calls import READ, calling, in_parallel
 from fastscaler.errors import AccessDenied, AwsError, Rejected, Unavailable
+from fastscaler.scaling.metric import Metric, MetricExpression
+from fastscaler.scaling.metric_math import rename
 from fastscaler.scaling.observation import Datapoint
-from fastscaler.scaling.policy import Metric
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -22,12 +23,16 @@ MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class MetricRead:
-    """One metric to read: whose (`cluster/service` and the metric's key), and how far back, in seconds."""
+    """One metric to read: whose (`cluster/service` and the metric's key), and how far back, in seconds.
+
+    `components`: what an expression is made of, by key.
+    """
 
     service: str
     key: str
-    metric: Metric
+    metric: Metric | MetricExpression
     window: int = 60
+    components: Mapping[str, Metric] = field(default_factory=dict)
 
     @property
     def name(self) -> "MetricName":
@@ -69,7 +74,7 @@ class CloudWatch:
             if read.service in self._alone:
                 alone[read.service].append(read)
                 continue
-            needed = len(_statistics(read.metric))
+            needed = len(_statistics(read.metric)) + len(read.components)
             if queries + needed > MAX_QUERIES:
                 batches.append([])
                 queries = 0
@@ -97,7 +102,7 @@ class CloudWatch:
     def _call(self, batch: list[MetricRead], now: float) -> dict[MetricName, Answer]:
         queries: list[MetricDataQueryTypeDef] = []
         for index, read in enumerate(batch):
-            queries += [_query(f"m{index}_{s}", read.metric, s) for s in _statistics(read.metric)]
+            queries += _queries(f"m{index}_", read)
         # Whole minutes at both ends: CloudWatch rounds the start down anyway, and answers aligned requests faster.
         window = max(read.window for read in batch)
         request: dict[str, Any] = {
@@ -124,12 +129,30 @@ class CloudWatch:
         return {read.name: _datapoints(f"m{index}_", read.metric, values, failed) for index, read in enumerate(batch)}
 
 
-def _statistics(metric: Metric) -> tuple[str, ...]:
+def _statistics(metric: Metric | MetricExpression) -> tuple[str, ...]:
     """A per-task metric is read as Sum and SampleCount; its average follows, and both are billed as one metric."""
+    if isinstance(metric, MetricExpression):
+        return ("expression",)
     return ("Sum", "SampleCount") if metric.per_task else (metric.statistic,)
 
 
-def _query(query_id: str, metric: Metric, statistic: str) -> "MetricDataQueryTypeDef":
+def _queries(prefix: str, read: MetricRead) -> "list[MetricDataQueryTypeDef]":
+    """The queries of one metric; an expression's components are asked for, but not returned."""
+    metric = read.metric
+    if isinstance(metric, Metric):
+        return [_query(prefix + statistic, metric, statistic) for statistic in _statistics(metric)]
+    ids = {key: f"{prefix}c{number}" for number, key in enumerate(read.components)}
+    expression = rename(metric.expression, ids)
+    return [
+        *(
+            _query(ids[key], component, component.statistic, returned=False)
+            for key, component in read.components.items()
+        ),
+        {"Id": f"{prefix}expression", "Expression": expression, "Period": metric.period, "ReturnData": True},
+    ]
+
+
+def _query(query_id: str, metric: Metric, statistic: str, *, returned: bool = True) -> "MetricDataQueryTypeDef":
     return {
         "Id": query_id.replace(".", "_"),
         "MetricStat": {
@@ -141,7 +164,7 @@ def _query(query_id: str, metric: Metric, statistic: str) -> "MetricDataQueryTyp
             "Period": metric.period,
             "Stat": statistic,
         },
-        "ReturnData": True,
+        "ReturnData": returned,
     }
 
 
@@ -151,7 +174,10 @@ def _failure(status: str) -> AwsError:
 
 
 def _datapoints(
-    prefix: str, metric: Metric, values: Mapping[str, Mapping[float, float]], failed: Mapping[str, AwsError]
+    prefix: str,
+    metric: Metric | MetricExpression,
+    values: Mapping[str, Mapping[float, float]],
+    failed: Mapping[str, AwsError],
 ) -> Answer:
     ids = [f"{prefix}{statistic}".replace(".", "_") for statistic in _statistics(metric)]
     for query_id in ids:

@@ -1,7 +1,7 @@
 """Reads services and sets their desired count; counts the healthy targets behind them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fastscaler.aws.calls import READ, WRITE, calling, in_parallel
@@ -95,4 +95,10 @@ def _state(service: "ServiceTypeDef") -> ServiceState:
         express_managed=service.get("resourceManagementType") == "ECS",
         deployment_in_progress=rolling or len(deployments) > 1 or len(service.get("taskSets", [])) > 1,
         target_groups=tuple(arn for arn in targets if arn),
+        deployment=next((one["id"] for one in (*deployments, *service.get("taskSets", [])) if _is_primary(one)), ""),
     )
+
+
+def _is_primary(deployment: Mapping[str, object]) -> bool:
+    """The most recent deployment, or the task set in production where deployments consist of task sets."""
+    return deployment.get("status") == "PRIMARY"

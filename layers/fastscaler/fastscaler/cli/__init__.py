@@ -6,6 +6,8 @@ try:
 except ModuleNotFoundError:
     raise SystemExit("fastscaler: the command line needs more packages: pip install 'fastscaler[cli]'") from None
 
+from fastscaler.cli.explain import explain
+from fastscaler.cli.import_policies import import_policies
 from fastscaler.cli.schedules import schedules
 from fastscaler.cli.validate import schema, validate
 
@@ -15,5 +17,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (validate, schema, schedules):
+for command in (validate, explain, schema, schedules):
     app.command()(command)
+app.command("import")(import_policies)  # `import` is no name for a function.

@@ -58,7 +58,10 @@ class AllowedValues:
     def _resolve(self, schema: Schema, data: object) -> Schema:
         if "anyOf" in schema:  # Only ever "this or nothing": an optional key.
             schema = next(option for option in schema["anyOf"] if option != {"type": "null"})
-        if "oneOf" in schema:
+        if "oneOf" in schema and "discriminator" not in schema:
+            kind = "MetricExpression" if isinstance(data, dict) and "Expression" in data else "Metric"
+            schema = {"$ref": kind}
+        elif "oneOf" in schema:
             policy_type = likely_policy_type(data)
             if policy_type is None:
                 return {"type": "object", "properties": {key: {} for key in ("Name", "PolicyType", "Metric", "...")}}

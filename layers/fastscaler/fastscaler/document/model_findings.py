@@ -41,7 +41,8 @@ def _errors(error: ValidationError, data: Any) -> Iterator[tuple[Location, Error
     """Every error with its location in the document, from which pydantic's own additions are removed."""
     for detail in error.errors(include_url=False):
         location = detail["loc"]
-        if location[2:3] == ("Policies",) and len(location) > 4:  # A policy's type stands behind its index.
+        # A policy's type stands behind its index, a metric's kind behind its key.
+        if location[2:3] in (("Policies",), ("Metrics",)) and len(location) > 4 and location[4] != "[key]":
             location = (*location[:4], *location[5:])
         yield location, detail
         if detail["type"].startswith("union_tag"):

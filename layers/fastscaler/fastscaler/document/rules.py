@@ -3,11 +3,13 @@
 They run on documents whose single keys may be wrong, beside the models' own checks, so that one run reports everything.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from fastscaler.document.block import Block, Finding
 from fastscaler.document.step_table_rules import plain_number, step_table_findings
-from fastscaler.scaling.policy import Metric, Service, TargetTrackingPolicy
+from fastscaler.scaling import metric_math
+from fastscaler.scaling.metric import Metric
+from fastscaler.scaling.policy import TargetTrackingPolicy
 
 # Seconds between two datapoints of what AWS itself publishes for an ECS service; a shorter Period would never see one.
 # CloudWatch metrics of Amazon ECS (20 s with the service's `monitoring` setting), SQS and Application Load Balancers.
@@ -53,18 +55,22 @@ def _capacity_findings(service: Block) -> Iterator[Finding]:
 
 
 def _metric_findings(service: Block) -> Iterator[Finding]:
-    stale_after = service.number("StaleAfter", _default(Service, "stale_after"))
-    slowest = 0.0
-    for metric in service.named("Metrics").values():
+    metrics = service.named("Metrics")
+    for metric in metrics.values():
         period = metric.number("Period", _default(Metric, "period"))
         read_every = metric.number("ReadEvery", period)
         if metric.flag("PerTask") and metric.text("Statistic", "Average") not in ("Average", None):
             yield metric.finding(
                 "Statistic", "must be Average, because PerTask is true; Sum and SampleCount come with it"
             )
+        if metric.flag("PerTask") and metric.flag("DivideByTasks"):
+            yield metric.finding(
+                "DivideByTasks",
+                "must be false, because PerTask is true; the samples tell the tasks that share the load",
+            )
+        yield from _expression_findings(metric, metrics)
         if period is None or read_every is None:
             continue
-        slowest = max(slowest, period, read_every)
         if read_every < period:
             yield metric.finding(
                 "ReadEvery", f"must be at least Period ({plain_number(period)}); no datapoint comes earlier"
@@ -73,12 +79,28 @@ def _metric_findings(service: Block) -> Iterator[Finding]:
         published_every = PUBLISHED_EVERY.get(namespace or "", 1)
         if period < published_every:
             yield metric.finding("Period", f"must be at least {published_every}; {namespace} has no finer datapoints")
-    if stale_after is not None and stale_after <= slowest:
-        yield service.finding(
-            "StaleAfter",
-            f"must be above {plain_number(slowest)}, the longest Period or ReadEvery of Metrics; "
-            "else a datapoint is stale before the next one is read",
-        )
+
+
+def _expression_findings(metric: Block, metrics: Mapping[str, Block]) -> Iterator[Finding]:
+    expression = metric.text("Expression")
+    if not expression:
+        return
+    problem = metric_math.problem(expression)
+    if problem is not None:
+        yield metric.finding("Expression", problem)
+        return
+    plain = {key: other for key, other in metrics.items() if other.readable and other.text("Expression", "") == ""}
+    for name in metric_math.names(expression):
+        if name not in plain:
+            yield metric.finding(
+                "Expression", f"{name} must be the name of another of the Metrics, no expression: {', '.join(plain)}"
+            )
+            continue
+        period, other = (block.number("Period", _default(Metric, "period")) for block in (metric, plain[name]))
+        if period is not None and other is not None and period != other:
+            yield metric.finding(
+                "Period", f"must be that of {name} ({plain_number(other)}); else CloudWatch mixes unlike datapoints"
+            )
 
 
 def _request_metric_findings(service: Block) -> Iterator[Finding]:
@@ -131,5 +153,5 @@ def _a_key_of(metrics: Iterable[str]) -> str:
     return f"must be the name of one of the Metrics: {', '.join(metrics)}"
 
 
-def _default(model: type[Metric | Service | TargetTrackingPolicy], name: str) -> float:
+def _default(model: type[Metric | TargetTrackingPolicy], name: str) -> float:
     return float(model.model_fields[name].default)

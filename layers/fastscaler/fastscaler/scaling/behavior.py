@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 
-from fastscaler.scaling.memory import Activity, Memory
+from fastscaler.scaling.memory import Activity, Extremes, Memory
 from fastscaler.scaling.policy import Behavior, RatePolicy
 
-SLOT_SECONDS = 30  # Maxima of the window are kept per 30 s; shorter windows have ten slots of 5 s or more.
+SLOT_SECONDS = 30  # A window is kept as one extreme per 30 s; shorter windows have up to ten slots of 5 s or more.
 
 
 def slot_seconds(window: int) -> int:
@@ -19,40 +19,68 @@ def slot_seconds(window: int) -> int:
     return SLOT_SECONDS if window >= 10 * SLOT_SECONDS else max(5, window // 10)
 
 
-def remember(memory: Memory, recommended: int, current: int, window: int, now: float) -> Memory:
-    """Memory with this tick's recommendation in the window of `window` seconds.
+def remember(memory: Memory, recommended: int, current: int, behavior: Behavior, now: float) -> Memory:
+    """Memory with this tick's recommendation in the stabilization window of its direction.
 
-    At or above the current count the window starts over: that recommendation forbids scale-in until it has left the
-    window, and so does history that is missing.
+    The window of a direction starts over with every recommendation that does not go that way: it forbids to go there
+    until it has left the window, and so does history that is missing.
+    """
+    shrinking, growing = _scale_in_window(behavior), behavior.scale_out.stabilization_window_seconds
+    maxima = _extended(memory.maxima, recommended, shrinking, now, max) if recommended < current else ()
+    minima = _extended(memory.minima, recommended, growing, now, min) if recommended > current else ()
+    unchanged = maxima == memory.maxima and minima == memory.minima
+    return memory if unchanged else replace(memory, maxima=maxima, minima=minima)
+
+
+def highest_recommendation(memory: Memory, recommended: int, current: int, behavior: Behavior, now: float) -> int:
+    """The highest recommendation within the scale-in window, at most `current`; missing history counts as that too."""
+    window = _scale_in_window(behavior)
+    return (
+        recommended if window == 0 else min(current, max(recommended, *_watched(memory.maxima, current, window, now)))
+    )
+
+
+def lowest_recommendation(memory: Memory, recommended: int, current: int, behavior: Behavior, now: float) -> int:
+    """The lowest recommendation within the scale-out window, at least `current`; missing history counts as that too."""
+    window = behavior.scale_out.stabilization_window_seconds
+    return (
+        recommended if window == 0 else max(current, min(recommended, *_watched(memory.minima, current, window, now)))
+    )
+
+
+def _scale_in_window(behavior: Behavior) -> int:
+    return behavior.scale_in.stabilization_window_seconds
+
+
+def _slots(window: int, now: float) -> range:
+    """The starts of the slots that a window needs (epoch seconds), with the one before it.
+
+    The history may begin in the middle of a slot, but not of one that counts.
     """
     seconds = slot_seconds(window)
-    if recommended >= current or window == 0:
-        return replace(memory, maxima=()) if memory.maxima else memory
-    slot, oldest = int(now // seconds), _oldest_slot(window, now)
-    known = memory.maxima if memory.slot_seconds == seconds else ()
-    if known and known[-1][0] == slot:
-        if known[-1][1] >= recommended and known[0][0] >= oldest:
-            return memory
-        known, recommended = known[:-1], max(known[-1][1], recommended)
-    kept = tuple(entry for entry in known if oldest <= entry[0] < slot)
-    return replace(memory, maxima=(*kept, (slot, recommended)), slot_seconds=seconds)
+    newest, before = int(now // seconds), int((now - window) // seconds) - 1
+    return range(before * seconds, (newest + 1) * seconds, seconds)
 
 
-def stabilized(memory: Memory, recommended: int, current: int, window: int, now: float) -> int:
-    """The highest recommendation within the window, at most `current`; missing history counts as that too."""
+def _extended(
+    known: Extremes, recommended: int, window: int, now: float, extreme: Callable[[int, int], int]
+) -> Extremes:
+    """The extremes per slot with `recommended` among them, without those that have left the window."""
     if window == 0:
-        return recommended
-    seconds = slot_seconds(window)
-    needed = int(now // seconds) - _oldest_slot(window, now) + 1
-    # The loop looks every 5 s, so an absent slot was not watched at all.
-    if memory.slot_seconds != seconds or len(memory.maxima) < needed:
-        return current
-    return min(current, max(recommended, max(highest for _, highest in memory.maxima[1:])))
+        return ()
+    slots = _slots(window, now)
+    newest = slots[-1]
+    if known and known[-1][0] == newest:
+        recommended = extreme(known[-1][1], recommended)
+        known = known[:-1]
+    return (*(entry for entry in known if entry[0] in slots and entry[0] < newest), (newest, recommended))
 
 
-def _oldest_slot(window: int, now: float) -> int:
-    """The slot before the window: the history may begin in the middle of a slot, but not of one that counts."""
-    return int((now - window) // slot_seconds(window)) - 1
+def _watched(known: Extremes, current: int, window: int, now: float) -> Sequence[int]:
+    """The extremes of the slots that count; `current` where one is missing: no look for a slot is no watching."""
+    slots = _slots(window, now)
+    found = [extreme for start, extreme in known if start in slots]
+    return found[1:] if len(found) == len(slots) else [current]
 
 
 def fired_step(activities: Sequence[Activity], policy: str, since: float) -> int:

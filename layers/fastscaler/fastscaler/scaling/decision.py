@@ -7,14 +7,16 @@ move, then floors and bounds. Holding is always allowed; moving needs every reas
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fastscaler.scaling import behavior, step_scaling, target_tracking
-from fastscaler.scaling.load import Capacity, Load, is_blind, missing_data, project_all
+from fastscaler.scaling import behavior, guards, step_scaling, target_tracking
+from fastscaler.scaling.load import TASK_START, Capacity, Load, is_blind, missing_data, project_all
 from fastscaler.scaling.memory import INTENT_LIFETIME, Activity, Memory, reconcile
 from fastscaler.scaling.observation import Observation, ServiceState
 from fastscaler.scaling.policy import Policy, Service, StepScalingPolicy
 from fastscaler.scaling.recommendation import Proposal, combine, propose
 from fastscaler.scaling.scale_in import Step, scale_in
 
+LEFT_ALONE = "left alone"  # The cause where nothing may be done to the service.
+FALLBACK = "fallback capacity"  # The stage whose recommendation comes from no data.
 HOT_SHARE = 0.5  # Share of a scale-out threshold from which a late bucket is worth another look (design, section 3).
 
 
@@ -55,9 +57,10 @@ def decide(service: Service, observation: Observation, memory: Memory, now: floa
     known = reconcile(memory, state.desired, state.running, now)
     memory, current = known.memory.prune(now, memory_horizon(service)), known.current
     if why := _left_alone(state):
-        return Decision(current, current, current, "left alone", why, (), memory, noted=known.note)
+        return Decision(current, current, current, LEFT_ALONE, why, (), memory, noted=known.note)
+    memory, guard_note = guards.remember(service, observation, memory, current, now)
     raised = memory.raised_since(now - service.task_start_timeout)
-    capacity = Capacity(current, state.running, raised, state.deployment_in_progress)
+    capacity = Capacity(current, state.running, raised, state.deployment_in_progress, memory.activities)
     loads = project_all(service, observation, capacity)
     missing = missing_data(service, observation, loads)
     proposals = [_best(policy, service, loads[policy.metric], capacity, memory, now) for policy in service.policies]
@@ -70,17 +73,18 @@ def decide(service: Service, observation: Observation, memory: Memory, now: floa
         stage = "steady" if lowest == current else recommendation.stage
         recommendation = Step(stage, f"{recommendation.detail}, not below {lowest}", lowest)
     recommended = recommendation.desired
-    if not missing or recommended > current:
-        window = service.behavior.scale_in.stabilization_window_seconds
-        memory = behavior.remember(memory, recommended, current, window, now)
+    fallback = recommendation.stage == FALLBACK
+    if fallback or not missing or recommended > current:
+        memory = behavior.remember(memory, recommended, current, service.behavior, now)
     steps = [recommendation]
     if recommended > current:
         steps += _scale_out(service, recommended, current, memory, now)
     elif recommended < current:
-        steps += scale_in(service, observation, memory, loads, missing, recommended, current, now)
+        steps += scale_in(service, observation, memory, loads, "" if fallback else missing, recommended, current, now)
     steps += _bounds(service, observation, known.restore, steps[-1].desired, now)
     if steps[-1].desired > current and "ScaleOut" in observation.paused:
         steps.append(Step("paused", "scale-out is paused", current))
+    steps += guards.restrain(service, memory, current, steps[-1].desired)
     desired = steps[-1].desired
     return Decision(
         desired=desired,
@@ -94,7 +98,7 @@ def decide(service: Service, observation: Observation, memory: Memory, now: floa
         loads={key: found[0] for key, found in loads.items() if found},
         bucket_end=_bucket_end(proposals, loads),
         hot=_is_hot(service, loads),
-        noted=known.note,
+        noted="; ".join(note for note in (known.note, guard_note) if note),
     )
 
 
@@ -104,8 +108,12 @@ def memory_horizon(service: Service) -> float:
     seconds = [rules.scale_out.cooldown, rules.scale_in.cooldown, service.task_start_timeout, INTENT_LIFETIME]
     seconds += [rate.period_seconds for rate in (*rules.scale_out.policies, *rules.scale_in.policies)]
     for policy in service.policies:
+        metric = service.metrics[policy.metric]
         if isinstance(policy, StepScalingPolicy):
             seconds.append(policy.step_scaling_policy_configuration.cooldown)
+        if not metric.is_shared_load:
+            # A slow datapoint is judged by the changes since its bucket began.
+            seconds.append(service.patience[policy.metric] + metric.period + TASK_START)
     return max(seconds)
 
 
@@ -138,8 +146,9 @@ def _recommend(service: Service, proposals: Sequence[Proposal], current: int, mi
     asked = combine(proposals)
     if asked is None:
         fallback = service.fallback_capacity
-        if blind and fallback is not None and fallback > current:
-            return Step("fallback capacity", f"no data ({missing})", fallback)
+        static = service.fallback_behavior == "static"
+        if blind and fallback is not None and (fallback > current or (static and fallback < current)):
+            return Step(FALLBACK, f"no data ({missing})", fallback)
         detail = f"no data ({missing})" if missing else "no policy asks for a change"
         return Step("no data" if missing else "steady", detail, min(current, service.max_capacity))
     winner = next(proposal for proposal in proposals if proposal.desired == asked)
@@ -150,10 +159,15 @@ def _recommend(service: Service, proposals: Sequence[Proposal], current: int, mi
 
 
 def _scale_out(service: Service, recommended: int, current: int, memory: Memory, now: float) -> list[Step]:
+    steps = []
+    desired = behavior.lowest_recommendation(memory, recommended, current, service.behavior, now)
+    if desired < recommended:
+        window = service.behavior.scale_out.stabilization_window_seconds
+        steps.append(Step("stabilization window", f"the lowest recommendation of the last {window} s counts", desired))
     limit = behavior.scale_out_limit(service.behavior, current, memory.activities, now)
-    if limit is None or limit >= recommended:
-        return []
-    return [Step("rate limit", "Behavior.ScaleOut.Policies allows no more", max(limit, current))]
+    if limit is not None and limit < desired:
+        steps.append(Step("rate limit", "Behavior.ScaleOut.Policies allows no more", max(limit, current)))
+    return steps
 
 
 def _floor(service: Service, observation: Observation, now: float) -> tuple[int, str, str]:

@@ -7,18 +7,26 @@ them a step table would answer the same surge again at every tick.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fastscaler.scaling.memory import Activity
+from fastscaler.scaling.metric import Metric, MetricExpression
 from fastscaler.scaling.observation import LoadBalancerReading, NoData, Observation, Reading
-from fastscaler.scaling.policy import Metric, Service
+from fastscaler.scaling.policy import Service
+
+TASK_START = 30.0  # Seconds that a task takes to serve (Fargate: 30 to 60 s until a load balancer sends it requests).
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Tasks of a service: `desired`, `running`, those `raised` recently (asked for within TaskStartTimeout)."""
+    """Tasks of a service: `desired`, `running`, those `raised` recently (asked for within TaskStartTimeout).
+
+    `activities`: the recent changes of the desired count, oldest first.
+    """
 
     desired: int
     running: int
     raised: int = 0
     deployment_in_progress: bool = False
+    activities: tuple[Activity, ...] = ()
 
     def credited(self, serving: int) -> int:
         """Tasks that count as capacity when `serving` of them serve.
@@ -29,6 +37,16 @@ class Capacity:
         credited = min(self.desired, serving + self.raised)
         return max(1, credited if self.deployment_in_progress else max(serving, credited))
 
+    def served_since(self, start: float) -> int:
+        """Tasks that a datapoint speaks of whose bucket began at `start` (epoch seconds).
+
+        A slow metric is of a time before the last change. Tasks that came since were not in it, nor those that were
+        just starting; tasks that have left since were.
+        """
+        changed = sum(activity.change for activity in self.activities if activity.at > start - TASK_START)
+        then = self.desired - changed
+        return max(1, min(self.running, then) if changed > 0 else max(self.running, then) if changed else self.running)
+
     def in_flight(self, serving: int) -> bool:
         """Whether tasks that were asked for recently do not serve yet."""
         return self.raised > 0 and serving < self.desired
@@ -38,9 +56,10 @@ class Capacity:
 class Load:
     """One reading as policies see it.
 
-    `shown`: what the metric says. `metric`: what a step table meets. `per_task`: the load per credited task. `total`:
-    the load of the whole service. `scale_in_total`: the same, with silent tasks taken to carry the average load.
-    `serving`: tasks that carry it now, and `per_serving` what each of them shows. `bucket_end`: epoch seconds.
+    `shown`: what the metric says, of one task where tasks share the load. `metric`: what a step table meets.
+    `per_task`: the load per credited task. `total`: the load of the whole service. `scale_in_total`: the same, with
+    silent tasks taken to carry the average load. `serving`: tasks that carry it now, `per_serving` what each of them
+    shows. `bucket_end`: epoch seconds.
     `complete`: False for a bucket that is still arriving and for one that stands in for a missing metric; such a load
     never scales in.
     """
@@ -56,7 +75,7 @@ class Load:
     complete: bool
 
 
-def project(metric: Metric, reading: Reading, capacity: Capacity) -> Load:
+def project(metric: Metric | MetricExpression, reading: Reading, capacity: Capacity) -> Load:
     """The load behind `reading`, projected onto `capacity`."""
     shown, bucket_end = reading.value, reading.timestamp + metric.period
     if reading.total is not None:
@@ -67,10 +86,16 @@ def project(metric: Metric, reading: Reading, capacity: Capacity) -> Load:
         scale_in_total = max(total, shown * min(capacity.running, capacity.desired))
         per_task = total / capacity.credited(serving)
         return Load(shown, per_task, per_task, total, scale_in_total, serving, shown, bucket_end, reading.complete)
-    serving = max(1, capacity.running)
-    total = shown if metric.statistic == "Sum" else shown * serving
+    if metric.is_shared_load:
+        serving = max(1, capacity.running)
+        total, shown = shown, shown / serving
+        per_task = total / capacity.credited(serving)
+        return Load(shown, per_task, per_task, total, total, serving, shown, bucket_end, reading.complete)
+    # What is not shared (latency, utilisation) is taken to be in proportion to the tasks, as Kubernetes' HPA does.
+    serving = capacity.served_since(reading.timestamp)
+    total = shown * serving
     per_task = total / capacity.credited(serving)
-    return Load(shown, shown, per_task, total, total, serving, total / serving, bucket_end, reading.complete)
+    return Load(shown, shown, per_task, total, total, serving, shown, bucket_end, reading.complete)
 
 
 def project_all(service: Service, observation: Observation, capacity: Capacity) -> dict[str, list[Load]]:
@@ -87,7 +112,7 @@ def project_all(service: Service, observation: Observation, capacity: Capacity) 
         found = [project(metric, seen.complete, capacity)] if isinstance(seen.complete, Reading) else []
         if seen.partial is not None:
             found.append(project(metric, seen.partial, capacity))
-        elif isinstance(seen.complete, NoData) and seen.complete.age > service.stale_after:
+        elif isinstance(seen.complete, NoData) and seen.complete.age > service.patience[key]:
             stand_in = _stand_in(service, key, observation.load_balancer, capacity)
             found.extend(project(metric, reading, capacity) for reading in stand_in)
         loads[key] = found
@@ -112,7 +137,7 @@ def missing_data(service: Service, observation: Observation, loads: Mapping[str,
     metrics that could be read, and only while a per-task metric proves that the publishers are alive.
     """
     complete = {key for key, found in loads.items() if found and found[0].complete}
-    if len(complete) == len(service.metrics):
+    if service.used_metrics.keys() <= complete:
         return ""
     alive = any(service.metrics[key].per_task for key in complete)
     for key in dict.fromkeys(policy.metric for policy in service.policies):
@@ -122,7 +147,8 @@ def missing_data(service: Service, observation: Observation, loads: Mapping[str,
         absent = (
             seen.complete if seen is not None and isinstance(seen.complete, NoData) else NoData("not read", failed=True)
         )
-        believed = alive and not (metric.per_task or absent.failed or metric.namespace.startswith("AWS/"))
+        own = isinstance(metric, Metric) and not (metric.is_of_aws or metric.is_shared_load)
+        believed = alive and own and not absent.failed
         if not believed:
             return f"{key}: {absent.reason}"
     return ""
@@ -132,5 +158,5 @@ def is_blind(service: Service, observation: Observation, loads: Mapping[str, Seq
     """Whether nothing has told the load for longer than StaleAfter."""
     if any(loads.values()):
         return False
-    ages = [seen.complete.age for seen in observation.metrics.values() if isinstance(seen.complete, NoData)]
-    return all(age > service.stale_after for age in ages)
+    absent = {key: seen.complete for key, seen in observation.metrics.items() if isinstance(seen.complete, NoData)}
+    return all(no_data.age > service.patience[key] for key, no_data in absent.items())

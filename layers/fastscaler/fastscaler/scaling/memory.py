@@ -5,11 +5,12 @@ recent scaling activities. An activity that is on its way is an intent; it becom
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Cause = Literal["policy", "bound", "external"]
+Extremes = tuple[tuple[int, int], ...]  # Per slot: its start (epoch seconds), and the extreme recommendation in it.
 
 FORMAT = 1  # Of the stored form. A form that is not known is lost memory, and lost memory holds.
 INTENT_LIFETIME = 10.0  # Seconds after which a call that shows no effect is taken not to have happened.
@@ -53,22 +54,44 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
+class Launch:
+    """Tasks that were asked for and do not run yet, watched by `guards`. Times are epoch seconds.
+
+    `since`: when they were first seen missing, or when a task last came to run. `running`: tasks that ran when last
+    seen. `deployment`: the one that they belong to. `asked`: when ECS was last asked for failed launches; `failed` are
+    those since `since`, the newest of them at `failed_at` with `reason`.
+    """
+
+    since: float
+    running: int
+    deployment: str = ""
+    asked: float = 0.0
+    failed: int = 0
+    failed_at: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """The controller's memory of one service. A new one knows nothing, and so holds.
 
     `desired` is the count this controller believes in. `intent` is an activity whose UpdateService call is not known to
     have taken effect; `superseded` is one that was overtaken by a newer decision while unacknowledged, kept so that its
-    late effect is recognised. `maxima` are the highest recommendations per slot of the stabilization window, `ledgers`
-    the scale-outs whose tasks are not all healthy yet.
+    late effect is recognised. `maxima` and `minima` are the highest and lowest recommendations per slot of the two
+    stabilization windows, `ledgers` the scale-outs whose tasks are not all healthy yet. `launch` watches tasks that
+    were asked for. `conflict` is what another scaler may do to the service: empty for nothing, None where nobody has
+    asked.
     """
 
     desired: int | None = None
     intent: Activity | None = None
     superseded: Activity | None = None
     activities: tuple[Activity, ...] = ()
-    maxima: tuple[tuple[int, int], ...] = ()
-    slot_seconds: int = 30
+    maxima: Extremes = ()
+    minima: Extremes = ()
     ledgers: tuple[Ledger, ...] = ()
+    launch: Launch | None = None
+    conflict: str | None = None
 
     def raised_since(self, since: float) -> int:
         """Tasks asked for after `since`, whoever asked."""
@@ -107,16 +130,14 @@ class Memory:
     def worth_saving(self, saved: "Memory") -> bool:
         """Whether a successor would decide differently without this memory than with `saved`.
 
-        The stabilization window is saved as its slots close, when one has a new high, and when it starts over. Its
+        A stabilization window is saved as its slots close, when one has a new extreme, and when it starts over. Its
         first slot alone is not worth a write, since a successor without it waits a slot longer, no more. The second is:
         an invocation that hands over after a minute may never have a third.
         """
-        if replace(self, maxima=(), slot_seconds=0) != replace(saved, maxima=(), slot_seconds=0):
+        if replace(self, maxima=(), minima=()) != replace(saved, maxima=(), minima=()):
             return True
-        if len(self.maxima) < 2:
-            return bool(saved.maxima) and self.maxima != saved.maxima
-        mine, theirs = dict(self.maxima), dict(saved.maxima)
-        return mine.keys() != theirs.keys() or any(highest > theirs[slot] for slot, highest in mine.items())
+        windows = ((self.maxima, saved.maxima), (self.minima, saved.minima))
+        return any(mine != theirs and (len(mine) > 1 or bool(theirs)) for mine, theirs in windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +204,18 @@ def from_json(text: str) -> Memory | None:
             intent=_activity(stored.get("intent")),
             superseded=_activity(stored.get("superseded")),
             activities=tuple(Activity(**activity) for activity in stored.get("activities", ())),
-            maxima=tuple((int(slot), int(highest)) for slot, highest in stored.get("maxima", ())),
-            slot_seconds=int(stored["slot_seconds"]),
+            maxima=_extremes(stored.get("maxima", ())),
+            minima=_extremes(stored.get("minima", ())),
             ledgers=tuple(Ledger(**ledger) for ledger in stored.get("ledgers", ())),
+            launch=Launch(**launch) if (launch := stored.get("launch")) else None,
+            conflict=stored.get("conflict"),
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _extremes(stored: Sequence[Sequence[int]]) -> Extremes:
+    return tuple((int(start), int(extreme)) for start, extreme in stored)
 
 
 def _activity(stored: dict[str, Any] | None) -> Activity | None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import isfinite
 
-from fastscaler.scaling.policy import Direction, Metric
+from fastscaler.scaling.metric import Metric, MetricExpression
+from fastscaler.scaling.policy import Direction
 
 COMPLETE_COVERAGE = 0.8  # Share of the expected reporters that makes a bucket complete (design: 80%).
 REPRESENTATIVE_COVERAGE = 0.5  # Share of the expected reporters that may speak for those that are missing.
@@ -107,7 +108,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """What DescribeServices says of the service. Counts are tasks, `target_groups` are ARNs."""
+    """What DescribeServices says of the service. Counts are tasks, `target_groups` are ARNs.
+
+    `deployment` is the id of the deployment that new tasks belong to; empty where ECS names none.
+    """
 
     desired: int
     running: int
@@ -117,21 +121,42 @@ class ServiceState:
     express_managed: bool = False
     deployment_in_progress: bool = False
     target_groups: tuple[str, ...] = ()
+    deployment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLaunch:
+    """A task that stopped before it was RUNNING: when (epoch seconds), and ECS's reason in one line."""
+
+    stopped_at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchCheck:
+    """What was asked at `at` (epoch seconds): the launches that failed lately, None where ECS did not tell."""
+
+    at: float
+    failed: Sequence[FailedLaunch] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything that one decision is made from, besides policy, memory and time."""
+    """Everything that one decision is made from, besides policy, memory and time.
+
+    `launches` is the last answer about failed launches, None where nobody has asked.
+    """
 
     state: ServiceState
     metrics: Mapping[str, MetricReading]
     load_balancer: LoadBalancerReading | NoData | None = None
     floors: Sequence[Floor] = ()
     paused: frozenset[Direction] = field(default_factory=frozenset)
+    launches: LaunchCheck | None = None
 
 
 def read_metric(
-    metric: Metric, datapoints: Sequence[Datapoint], running: int, stale_after: float, now: float
+    metric: Metric | MetricExpression, datapoints: Sequence[Datapoint], running: int, stale_after: float, now: float
 ) -> MetricReading:
     """The readings of one metric at `now` (epoch seconds).
 
@@ -162,7 +187,9 @@ def read_metric(
     return MetricReading(NoData("incomplete", newest_age), _partial(incomplete))
 
 
-def _by_age(metric: Metric, points: Sequence[Datapoint], stale_after: float, now: float) -> MetricReading:
+def _by_age(
+    metric: Metric | MetricExpression, points: Sequence[Datapoint], stale_after: float, now: float
+) -> MetricReading:
     """Without a sample per task nothing tells who has reported, so a young bucket may only add tasks."""
     readings = [Reading(point.value, point.timestamp, now - point.timestamp - metric.period) for point in points[:2]]
     newest = readings[0]

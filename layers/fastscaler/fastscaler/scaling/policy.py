@@ -9,119 +9,35 @@ the package `fastscaler.document`. The descriptions are the one place where a ke
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_pascal
+from pydantic import ConfigDict, Discriminator, Field, Tag
+
+from fastscaler.scaling.metric import Metric, MetricExpression
+from fastscaler.scaling.model import Finite, Model, Positive, matching
 
 Direction = Literal["ScaleOut", "ScaleIn"]
 Mode = Literal["active", "observe"]
-
-# CloudWatch, MetricStat: "the period can be 1, 5, 10, 20, 30, 60, or any multiple of 60". Nothing above 300 s is of use
-# to a loop that looks every 5 s.
-PERIODS = (1, 5, 10, 20, 30, 60, 120, 180, 240, 300)
-
-
-def _readable_period(seconds: int) -> int:
-    if seconds not in PERIODS:
-        raise ValueError(f"not one of {PERIODS}")
-    return seconds
-
-
-def _matching(pattern: str, words: str, description: str, max_length: int | None = None) -> Any:
-    """A field whose pattern is also said in words; `patternErrorMessage` is what YAML and JSON editors show for it."""
-    return Field(
-        pattern=pattern,
-        max_length=max_length,
-        description=description,
-        json_schema_extra={"patternErrorMessage": words},
-    )
 
 
 def _ecs_name(description: str) -> Any:
     # ECS: "Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed."
     words = "1 to 255 letters, digits, hyphens or underscores: the name, not the ARN"
-    return _matching(r"^[A-Za-z0-9_-]{1,255}$", words, description)
+    return matching(r"^[A-Za-z0-9_-]{1,255}$", words, description)
 
 
 Tasks = Annotated[int, Field(ge=0, le=5000, strict=True)]  # 5,000 tasks per service is the ECS quota.
 Seconds = Annotated[int, Field(ge=0, le=3600, strict=True)]
-# Strict: otherwise `yes` would be the number 1, and "100" a number.
-Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, strict=True)]
-# CloudWatch, Dimension: names of 1 to 255 characters, values of 1 to 1024.
-DimensionName = Annotated[str, Field(min_length=1, max_length=255)]
-DimensionValue = Annotated[str, Field(min_length=1, max_length=1024)]
 
 
-class Model(BaseModel):
-    """A block of the document: CloudFormation's spelling, no unknown keys, immutable."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        alias_generator=to_pascal,
-        field_title_generator=lambda name, _: name.replace("_", " ").capitalize(),
-    )
+def _metric_kind(block: Any) -> str:
+    """Which of the two kinds a block of `Metrics` is."""
+    is_expression = "Expression" in block if isinstance(block, dict) else isinstance(block, MetricExpression)
+    return "MetricExpression" if is_expression else "Metric"
 
 
-class Metric(Model):
-    """One CloudWatch metric that policies refer to by its key in `Metrics`."""
-
-    namespace: Annotated[
-        str,
-        _matching(
-            r"^[A-Za-z0-9._/# -][A-Za-z0-9._/#: -]*$",
-            "1 to 255 letters, digits, spaces or . - _ / # : with no colon in front",
-            "CloudWatch namespace, such as FastScaling/Application. AWS's own can be read too, such as AWS/ECS.",
-            max_length=255,
-        ),
-    ]
-    metric_name: Annotated[str, Field(min_length=1, max_length=255, description="CloudWatch name of the metric.")]
-    statistic: Annotated[
-        str,
-        _matching(
-            r"^(Average|Sum|Minimum|Maximum|p(\d{1,2}(\.\d{1,2})?|100))$",
-            "Average, Sum, Minimum, Maximum or a percentile from p0 to p100 such as p99.9",
-            "Average, Sum, Minimum, Maximum or a percentile such as p90. Average where PerTask is true.",
-        ),
-    ] = "Average"
-    period: Annotated[
-        int,
-        Field(
-            strict=True,
-            ge=1,
-            le=300,
-            description="Seconds in one datapoint: 1, 5, 10, 20, 30 or a multiple of 60. Below 60 needs a "
-            "high-resolution metric; AWS/ECS has 20, AWS/SQS and AWS/ApplicationELB have 60.",
-            json_schema_extra={"enum": list(PERIODS)},
-        ),
-        AfterValidator(_readable_period),
-    ] = 5
-    per_task: Annotated[
-        bool,
-        Field(
-            strict=True,
-            description="Every task publishes exactly one sample per period, so that SampleCount counts the tasks that "
-            "reported and Sum is the load of the whole service.",
-        ),
-    ] = False
-    dimensions: Annotated[
-        dict[DimensionName, DimensionValue],
-        Field(min_length=1, max_length=30, description="Exactly the dimensions that the metric was published with."),
-    ]
-    read_every: Annotated[
-        int | None,
-        Field(
-            strict=True,
-            ge=5,
-            le=300,
-            description="Seconds between two reads; each is billed. At least Period. Default: Period, but not below 5.",
-        ),
-    ] = None
-
-    @property
-    def read_interval(self) -> int:
-        """Seconds between two reads: a datapoint changes once per period, and the loop looks every 5 s at most."""
-        return self.read_every or max(self.period, 5)
+AnyMetric = Annotated[
+    Annotated[Metric, Tag("Metric")] | Annotated[MetricExpression, Tag("MetricExpression")],
+    Discriminator(_metric_kind),
+]
 
 
 class LoadBalancer(Model):
@@ -129,7 +45,7 @@ class LoadBalancer(Model):
 
     load_balancer: Annotated[
         str,
-        _matching(
+        matching(
             r"^app/[A-Za-z0-9-]{1,32}/[0-9a-f]+$",
             "the end of the load balancer's ARN, such as app/my-alb/50dc6c495c0c9188",
             "The load balancer as CloudWatch names it: the end of its ARN, app/NAME/ID.",
@@ -137,7 +53,7 @@ class LoadBalancer(Model):
     ]
     target_group: Annotated[
         str,
-        _matching(
+        matching(
             r"^targetgroup/[A-Za-z0-9-]{1,32}/[0-9a-f]+$",
             "the end of the target group's ARN, such as targetgroup/my-targets/73e2d6bc24d8a067",
             "The service's target group as CloudWatch names it: the end of its ARN, targetgroup/NAME/ID.",
@@ -299,6 +215,9 @@ SelectPolicy = Annotated[
 class ScaleOutBehavior(Model):
     """How fast the service may grow."""
 
+    stabilization_window_seconds: Annotated[
+        Seconds, Field(description="The lowest recommendation of this many seconds counts.")
+    ] = 0
     cooldown: Annotated[Seconds, Field(description="Seconds in which only a larger step acts, by the difference.")] = 10
     policies: Annotated[
         tuple[RatePolicy, ...], Field(max_length=10, description="Rate policies; an empty list means no rate limit.")
@@ -339,7 +258,7 @@ class Service(Model):
     ]
     max_capacity: Annotated[Tasks, Field(ge=1, description="Most tasks that the service is ever given.")]
     metrics: Annotated[
-        dict[str, Metric],
+        dict[str, AnyMetric],
         Field(min_length=1, max_length=20, description="The metrics to read, under names that policies refer to."),
     ]
     load_balancer: LoadBalancer | None = None
@@ -354,8 +273,8 @@ class Service(Model):
             strict=True,
             ge=10,
             le=900,
-            description="Seconds after which the newest datapoint is no data. Above Period and ReadEvery of every "
-            "metric.",
+            description="Seconds after which the newest datapoint is no data; for a slow metric at least Period, "
+            "ReadEvery and the time that its datapoints take to appear.",
         ),
     ] = 30
     task_start_timeout: Annotated[
@@ -368,6 +287,20 @@ class Service(Model):
             "From MinCapacity to MaxCapacity. Absent: the count is held."
         ),
     ] = None
+    fallback_behavior: Annotated[
+        Literal["currentReplicasIfHigher", "static"],
+        Field(
+            description="With FallbackCapacity. currentReplicasIfHigher: more tasks are kept. static: more tasks are "
+            "taken away, by the rules of ScaleIn, though nothing tells the load."
+        ),
+    ] = "currentReplicasIfHigher"
+    on_conflict: Annotated[
+        Literal["ScaleOutOnly", "Yield", "Ignore"],
+        Field(
+            description="While an Application Auto Scaling target acts on the same service. ScaleOutOnly: nothing is "
+            "taken away. Yield: nothing is changed, below MinCapacity either. Ignore: it is not asked for."
+        ),
+    ] = "ScaleOutOnly"
 
     @property
     def key(self) -> str:
@@ -375,18 +308,43 @@ class Service(Model):
         return f"{self.cluster}/{self.service}"
 
     @cached_property
-    def used_metrics(self) -> dict[str, Metric]:
+    def used_metrics(self) -> dict[str, Metric | MetricExpression]:
         """The metrics that a policy refers to. Others are not read, since every read is billed."""
         used = {policy.metric for policy in self.policies}
         return {key: metric for key, metric in self.metrics.items() if key in used}
+
+    def components(self, metric: Metric | MetricExpression) -> dict[str, Metric]:
+        """The metrics that an expression is made of, by key; of any other metric none."""
+        if isinstance(metric, Metric):
+            return {}
+        found = ((key, self.metrics[key]) for key in metric.names)
+        return {key: component for key, component in found if isinstance(component, Metric)}
+
+    @cached_property
+    def patience(self) -> dict[str, float]:
+        """Seconds after which the newest datapoint of each metric is no data.
+
+        `StaleAfter`, except that a datapoint is not stale before the next one can have been read.
+        """
+        return {
+            key: max(self.stale_after, metric.period + metric.read_interval + self._visible_after(metric))
+            for key, metric in self.metrics.items()
+        }
+
+    def _visible_after(self, metric: Metric | MetricExpression) -> float:
+        sources = [metric] if isinstance(metric, Metric) else self.components(metric).values()
+        return max((source.visible_after for source in sources), default=0.0)
 
     @cached_property
     def request_metric(self) -> str | None:
         """Key of the metric that the load balancer's RequestCount can stand in for; None where there is none."""
         if self.load_balancer is None:
             return None
-        published = (key for key, metric in self.metrics.items() if metric.metric_name == "RequestsPerSecond")
-        per_task = (key for key in published if self.metrics[key].per_task)
+        per_task = (
+            key
+            for key, metric in self.metrics.items()
+            if isinstance(metric, Metric) and metric.metric_name == "RequestsPerSecond" and metric.per_task
+        )
         return self.load_balancer.request_metric or next(per_task, None)
 
 

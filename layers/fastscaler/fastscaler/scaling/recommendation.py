@@ -77,7 +77,7 @@ def _step(
         fired_step(activities, policy.name, now - cooldown),
         fired_size(activities, now - service.behavior.scale_out.cooldown),
     )
-    if not service.metrics[policy.metric].per_task and capacity.in_flight(load.serving):
+    if not service.metrics[policy.metric].is_shared_load and capacity.in_flight(load.serving):
         # Such a metric cannot be projected onto the tasks in flight, so a step has to be larger than theirs.
         fired = max(fired, fired_step(activities, policy.name, now - service.task_start_timeout))
     if fired:

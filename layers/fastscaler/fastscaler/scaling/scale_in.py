@@ -33,11 +33,11 @@ def scale_in(
     now: float,
 ) -> list[Step]:
     """The steps from `recommended` (below `current`) to the count that every rule agrees to; the last one counts."""
-    objection = _objection(service, observation, memory, missing, now)
+    objection = _objection(service, observation, memory, loads, missing, now)
     if objection is not None:
         return [Step(*objection, current)]
     window = service.behavior.scale_in.stabilization_window_seconds
-    stabilized = behavior.stabilized(memory, recommended, current, window, now)
+    stabilized = behavior.highest_recommendation(memory, recommended, current, service.behavior, now)
     desired = min(stabilized, max(recommended, service.max_capacity))
     steps = []
     if desired > recommended:
@@ -54,7 +54,12 @@ def scale_in(
 
 
 def _objection(
-    service: Service, observation: Observation, memory: Memory, missing: str, now: float
+    service: Service,
+    observation: Observation,
+    memory: Memory,
+    loads: Mapping[str, Sequence[Load]],
+    missing: str,
+    now: float,
 ) -> tuple[str, str] | None:
     """The first reason to take nothing away at all, as stage and detail."""
     balancer = observation.load_balancer
@@ -66,7 +71,7 @@ def _objection(
         return "call on its way", "an earlier call may still take effect; until then only a raise is safe"
     if observation.state.deployment_in_progress:
         return "deployment", "no scale-in during a deployment"
-    if isinstance(balancer, NoData):
+    if isinstance(balancer, NoData) and any(loads.values()):
         return "load balancer", f"the load balancer's counters are unknown ({balancer.reason})"
     if isinstance(balancer, LoadBalancerReading):
         if balancer.rejected_connections > 0:
@@ -88,7 +93,7 @@ def _needed_tasks(service: Service, observation: Observation, loads: Mapping[str
         metric = service.metrics[policy.metric]
         if isinstance(policy, StepScalingPolicy):
             # What is not a load per task (latency, say) cannot be projected onto fewer tasks.
-            threshold = step_scaling.scale_out_threshold(policy) if metric.per_task else None
+            threshold = step_scaling.scale_out_threshold(policy) if metric.is_shared_load else None
         else:
             threshold = target_tracking.scale_out_threshold(policy)
         if threshold is None or threshold <= 0:
