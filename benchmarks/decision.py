@@ -19,10 +19,41 @@ def shipped_service() -> Service:
     return parse_document(POLICIES.read_text(), POLICIES.name).services[0]
 
 
+def full_service() -> Service:
+    """The shipped service with four policies on three metrics, and limits in both directions."""
+    shipped = shipped_service().model_dump(by_alias=True, exclude_none=True)
+    own = shipped["Metrics"]["RequestsPerSecond"]["Dimensions"]
+    cpu = {"Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Period": 20, "Dimensions": own}
+    latency = {"Namespace": "FastScaling/Application", "MetricName": "AverageResponseTime", "Statistic": "p90"}
+    rates = [
+        {"Type": "Percent", "Value": 100, "PeriodSeconds": 15},
+        {"Type": "Tasks", "Value": 4, "PeriodSeconds": 15},
+    ]
+    steps = {"AdjustmentType": "PercentChangeInCapacity", "Cooldown": 60}
+    slow = {"Name": "slow", "PolicyType": "StepScaling", "Metric": "Latency", "Threshold": 0.5}
+    rows = [{"MetricIntervalLowerBound": 0, "ScalingAdjustment": 20}]
+    return Service.model_validate(
+        {
+            **shipped,
+            "Metrics": {**shipped["Metrics"], "Cpu": cpu, "Latency": {**latency, "Period": 10, "Dimensions": own}},
+            "Policies": [
+                *shipped["Policies"],
+                {"Name": "cpu", "PolicyType": "TargetTracking", "Metric": "Cpu", "TargetValue": 60},
+                {**slow, "StepScalingPolicyConfiguration": {**steps, "StepAdjustments": rows}},
+            ],
+            "Behavior": {
+                "ScaleOut": {"StabilizationWindowSeconds": 30, "Policies": rates},
+                "ScaleIn": {"StabilizationWindowSeconds": 300, "Policies": rates[:1]},
+            },
+        }
+    )
+
+
 def decision_microseconds() -> dict[str, float]:
-    """Median microseconds of `decide` for one service: a calm one, and one in a surge."""
-    service = shipped_service()
-    return {name: _median(service, total) for name, total in (("calm", 240.0), ("surge", 1200.0))}
+    """Median microseconds of `decide` for one service: calm, in a surge, and with four policies and all limits."""
+    shipped, full = shipped_service(), full_service()
+    cases = (("calm", shipped, 240.0), ("surge", shipped, 1200.0), ("four_policies", full, 1200.0))
+    return {name: _median(service, total) for name, service, total in cases}
 
 
 def _median(service: Service, total: float) -> float:
