@@ -151,6 +151,18 @@ class TestAskingForFailedLaunches:
         assert sim.fleet(shop).counts == [12]
         assert sim.stopped.asked == []
 
+    def test_a_service_that_is_left_alone_meanwhile_is_asked_about_no_more_often(self, sim: Simulation) -> None:
+        """Nothing is decided for it, so nothing of the answers is remembered."""
+        shop = a_broken_service(sim)
+
+        def drain() -> None:
+            sim.ecs.status = "DRAINING"
+
+        sim.clock.at(100, drain)
+        sim.run([shop], until=400)
+        times = sim.stopped.times(shop.key)
+        assert min(later - earlier for earlier, later in pairwise(times)) >= 30
+
     @pytest.mark.parametrize("trouble", TROUBLE)
     def test_an_error_is_reported_and_holds_nothing(self, sim: Simulation, trouble: AwsError) -> None:
         shop = a_broken_service(sim)
