@@ -139,7 +139,7 @@ class TestTick:
     ) -> None:
         publish_load(account, 1000.0)
         aws.delay("UpdateService", 2.0)
-        invoke(event("scheduled_tick.json"), seconds=3.0)
+        invoke(event("scheduled_tick.json"), seconds=8.0)
         (call,) = aws.calls.of("UpdateService")
         assert call.error is None
 
