@@ -1,19 +1,24 @@
 """What is remembered, how it is explained by what ECS reports, and what of it is saved."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastscaler.scaling.behavior import highest_recommendation, remember
-from fastscaler.scaling.memory import Activity, Ledger, Memory, Reconciled, from_json, reconcile, to_json
-from tests.unit.scaling.build import START, windows
+from fastscaler.scaling.decision import decide
+from fastscaler.scaling.memory import Activity, Launch, Ledger, Memory, Reconciled, from_json, reconcile, to_json
+from tests.unit.scaling.build import START, observe, service, windows
 
 RAISE = Activity(START, 10, 14, "policy", 4, {"steps": 4})
 CUT = Activity(START, 20, 15, "policy", -5)
 OPENED = Ledger(10, 14, START - 3, START - 1, START)
 KNOWN = Memory(desired=10)
+OVERTAKEN = Activity(START + 30, 14, 12, "bound")
+LATER = Activity(START + 35, 14, 30, "policy", 16, {"track": 16})
 
 
 def seen(memory: Memory, desired: int, second: float, running: int | None = None) -> Reconciled:
@@ -154,7 +159,17 @@ memories = st.builds(
     extremes,
     extremes,
     st.lists(st.builds(Ledger, counts, counts, maybe, times, times, maybe, maybe, maybe), max_size=2).map(tuple),
+    st.none() | st.builds(Launch, times, counts, st.text(max_size=8), times, counts, times, st.text(max_size=8)),
+    st.none() | st.text(max_size=8),
 )
+STORED = json.loads((Path(__file__).parent / "stored_memories.json").read_text())
+
+
+def stored(name: str) -> Memory:
+    """A memory that another version has written."""
+    memory = from_json(json.dumps(STORED[name]))
+    assert memory is not None
+    return memory
 
 
 class TestStoredForm:
@@ -181,6 +196,44 @@ class TestStoredForm:
     )
     def test_what_cannot_be_read_is_lost(self, text: str) -> None:
         assert from_json(text) is None
+
+    @pytest.mark.parametrize(
+        ("name", "memory"),
+        [
+            ("first form, calm", KNOWN),
+            ("first form, a call on its way", KNOWN.intend(RAISE, OPENED)),
+            ("first form, a call overtaken", Memory(14, LATER, OVERTAKEN, (RAISE,))),
+            (
+                "everything",
+                Memory(
+                    14,
+                    LATER,
+                    OVERTAKEN,
+                    (RAISE,),
+                    ((int(START) - 30, 8), (int(START), 9)),
+                    ((int(START) - 10, 40), (int(START) - 4, 25)),
+                    (OPENED,),
+                    Launch(START, 10, "ecs-svc/1", START + 30, 2, START + 20, "CannotPullContainerError"),
+                    "scales in and out",
+                ),
+            ),
+            ("a later form that knows more", KNOWN),
+        ],
+    )
+    def test_what_another_version_saved_is_what_is_read(self, name: str, memory: Memory) -> None:
+        assert stored(name) == memory
+        assert from_json(to_json(stored(name))) == memory
+
+    def test_a_window_in_the_first_form_is_watched_anew(self) -> None:
+        """Its slots cannot be told, so they hold as if nobody had watched."""
+        scaled, memory = service(), stored("first form, before a scale-in")
+        counts = []
+        for second in range(400, 800, 5):
+            decision = decide(scaled, observe(scaled, 20, START + second, load=800), memory, START + second)
+            memory = decision.memory
+            counts.append(decision.desired)
+        assert counts[: 300 // 5] == [20] * 60
+        assert counts[-1] == 10
 
     def test_a_calm_memory_is_small(self) -> None:
         assert len(to_json(Memory(desired=10))) < 50
