@@ -1,7 +1,7 @@
 """Simulated services, small and without chance: tasks serve some seconds after they were asked for.
 
-They run the pure core as the loop does: a look 1.5 s after each 5 s bucket, every change called at once, and a hand-over
-each minute to a successor that knows only what was saved.
+They run the pure core as the loop does: a look 1.5 s after each 5 s bucket, every change called at once, and a
+hand-over each minute to a successor that knows only what was saved.
 """
 
 from collections.abc import Callable
