@@ -9,8 +9,8 @@ from math import pi, sin
 import pytest
 
 from fastscaler.scaling.policy import Service
-from tests.unit.scaling.build import service, stepping, tracking
-from tests.unit.scaling.plant import Load, Plant, surge
+from tests.unit.scaling.build import CPU, service, stepping, tracking
+from tests.unit.scaling.plant import BusyCpu, Load, Plant, Workers, spike, surge
 
 SURGE = 60.0
 ANSWER = SURGE + 5 + 1.5  # The look at the first bucket that has the surge in it.
@@ -173,3 +173,114 @@ class TestDeployment:
         plant = Plant(TRACKING, surge(3900, 250), 40, deployments=((100, 800),)).run(1500)
         assert plant.at(799) == 40
         assert plant.at(1500) == 3
+
+
+class TestSlowStart:
+    """Tasks that serve 90 s after they were asked for."""
+
+    @EVERY
+    @pytest.mark.parametrize("times", [2, 5, 20])
+    def test_the_surge_is_answered_at_once_and_not_again_while_they_start(self, scaled: Service, times: int) -> None:
+        plant = Plant(scaled, surge(240, 240 * times), 4, starts_in=90).run(900)
+        assert plant.changes()[0][0] == ANSWER
+        assert plant.highest() <= 2 * 2.4 * times
+        assert plant.busiest(since=SURGE + 10 + 4 * 90) <= 110
+        assert plant.turns() <= 1
+
+    def test_a_spike_that_ends_before_they_serve_costs_one_answer(self) -> None:
+        plant = Plant(TRACKING, spike(240, 1200, at=60, lasts=60), 4, starts_in=90).run(1500)
+        assert plant.highest() == 12
+        assert plant.turns() == 1
+        assert plant.at(1500) == 3
+
+
+class TestSpike:
+    @EVERY
+    @pytest.mark.parametrize("lasts", [5, 20, 120])
+    def test_it_is_answered_kept_through_the_window_and_let_go(self, scaled: Service, lasts: float) -> None:
+        plant = Plant(scaled, spike(240, 1200, at=60, lasts=lasts), 4).run(2400)
+        assert plant.changes()[0][0] == ANSWER
+        # What the boost added beyond the need may go while the spike lasts.
+        early = [second for second, added in plant.changes() if added < 0 and second < SURGE + lasts + 300]
+        assert all(plant.at(second) >= 12 for second in early)
+        assert plant.turns() <= 1
+
+
+class TestCpuEvery20Seconds:
+    """Tasks that are at 100% at 100 requests/s each, meant to be at 60%. The newest average is up to 40 s old."""
+
+    CPU = service(
+        tracking(60, "Cpu", SaturationThreshold=0.95, TaskCapacity=100),
+        Metrics={"Cpu": {**CPU, "Period": 20}},
+    )
+
+    @pytest.mark.parametrize("times", [2, 5])
+    def test_a_surge_is_answered_within_40_seconds_and_carried(self, times: int) -> None:
+        plant = BusyCpu(self.CPU, surge(240, 240 * times), 6).run(1800)
+        needed = 240 * times / 60
+        assert SURGE < plant.changes()[0][0] <= SURGE + 40
+        assert plant.busiest(since=SURGE + 240) <= 70
+        assert plant.highest() <= 2 * needed + 1
+
+    def test_a_decline_goes_down_once_the_window_has_passed_and_stays(self) -> None:
+        plant = BusyCpu(self.CPU, surge(1200, 240), 20).run(2400)
+        assert plant.changes()[0][0] >= SURGE + 300
+        assert plant.busiest(since=0) <= 60
+        assert all(added < 0 for _, added in plant.changes())
+        assert 4 <= plant.at(2400) <= 6
+
+    def test_a_steady_load_is_left_alone(self) -> None:
+        assert BusyCpu(self.CPU, lambda second: 350, 6).run(3600).changes() == []
+
+
+class TestQueueWorker:
+    """Workers of 10 messages/s each behind a queue that tells its depth once a minute, a minute late.
+
+    A worker may have 100 messages before it.
+    """
+
+    BACKLOG = service(tracking(100, "Backlog"), lowest=1, highest=50)
+
+    def test_a_burst_is_worked_off_and_the_workers_go(self) -> None:
+        plant = Workers(self.BACKLOG, spike(5, 65, at=60, lasts=60), 1).run(2400)
+        assert plant.changes()[0][0] <= 60 + 180
+        assert plant.highest() <= 50
+        assert plant.waiting[900.0] == 0
+        assert plant.turns() <= 1
+        assert plant.at(2400) == 1
+
+    def test_workers_that_start_are_not_asked_for_again(self) -> None:
+        """Of 3,250 messages 2,650 are left when the minute is told: 27 workers, and no more a minute later."""
+        plant = Workers(self.BACKLOG, spike(0, 650, at=60, lasts=5), 1, starts_in=100).run(400)
+        assert [added for _, added in plant.changes()] == [26]
+
+    def test_a_queue_that_falls_silent_loses_no_worker(self) -> None:
+        plant = Workers(self.BACKLOG, spike(5, 105, at=60, lasts=60), 1, outages=((150, 1500),)).run(1500)
+        assert all(added > 0 for _, added in plant.changes())
+
+
+class TestFallbackCapacity:
+    """10 tasks at 90 requests/s each whose metric falls silent; 20 tasks where nothing can be seen."""
+
+    FALLBACK = service(tracking(), FallbackCapacity=20)
+
+    def test_it_waits_until_the_data_is_stale(self) -> None:
+        plant = Plant(self.FALLBACK, lambda second: 900, 10, outages=((100, 300),)).run(300)
+        ((second, added),) = plant.changes()
+        assert 130 <= second <= 140
+        assert added == 10
+
+    def test_when_data_is_back_it_goes_by_the_rules_of_scale_in_and_never_jumps(self) -> None:
+        plant = Plant(self.FALLBACK, lambda second: 900, 10, outages=((100, 300),)).run(1500)
+        back = [change for change in plant.changes() if change[0] > 300]
+        assert back[0][0] >= 600
+        assert plant.turns() == 1
+        assert plant.busiest(since=0) <= 100
+        assert plant.at(1500) == 10
+
+    def test_a_surge_at_its_end_is_answered_from_where_it_stands(self) -> None:
+        plant = Plant(self.FALLBACK, surge(900, 3000, at=290), 10, outages=((100, 300),)).run(900)
+        assert [added for second, added in plant.changes() if second > 300] == [10]
+
+    def test_without_one_the_count_is_held(self) -> None:
+        assert Plant(TRACKING, lambda second: 950, 10, outages=((100, 3000),)).run(3000).changes() == []
