@@ -13,7 +13,7 @@ from rich.table import Table
 
 from benchmarks.billing import billed_per_hour
 from benchmarks.cold_import import cold_import
-from benchmarks.decision import decision_microseconds
+from benchmarks.decision import decide_thousand_services_seconds, decision_microseconds
 from benchmarks.look import looks_of_many_services
 from benchmarks.reaction import reaction
 
@@ -26,6 +26,7 @@ def main() -> None:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "decide_microseconds": decision_microseconds(),
+        "decide_1000_services_seconds": decide_thousand_services_seconds(),
         "cold_import_milliseconds": cold_import(),
         "look_of_100_services": looks_of_many_services(100),
         "billed_per_hour": billed_per_hour(),

@@ -8,12 +8,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from fastscaler import invocation
-from fastscaler.aws.autoscaling import ApplicationAutoScaling
-from fastscaler.aws.cloudwatch import CloudWatch
-from fastscaler.aws.dynamodb import Table
-from fastscaler.aws.ecs import Ecs
-from fastscaler.aws.elbv2 import TargetGroups
-from fastscaler.aws.stopped_tasks import EcsStoppedTasks
+from fastscaler.aws import autoscaling, cloudwatch, dynamodb, ecs, elbv2, stopped_tasks
 from fastscaler.clock import SystemClock
 from fastscaler.pace import Pace
 
@@ -22,12 +17,12 @@ from fastscaler.pace import Pace
 def adapters() -> invocation.Adapters:
     """The clients, made once per sandbox; the learned delay lives as long as they do."""
     return invocation.Adapters(
-        table=Table.connect(os.environ["TABLE_NAME"]),
-        metrics=CloudWatch.connect(),
-        ecs=Ecs.connect(),
-        stopped=EcsStoppedTasks(),
-        scalable=ApplicationAutoScaling(),
-        targets=TargetGroups(),
+        table=dynamodb.Table.connect(os.environ["TABLE_NAME"]),
+        metrics=cloudwatch.CloudWatch.connect(),
+        ecs=ecs.Ecs.connect(),
+        stopped=stopped_tasks.EcsStoppedTasks(),
+        scalable=autoscaling.ApplicationAutoScaling(),
+        targets=elbv2.TargetGroups(),
         clock=SystemClock(),
         pace=Pace(),
         logger=Logger(),
