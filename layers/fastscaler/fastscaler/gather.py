@@ -8,7 +8,7 @@ from fastscaler.aws.cloudwatch import MetricRead
 from fastscaler.errors import AwsError, Throttled, Unavailable
 from fastscaler.pace import BUCKET, newest_bucket_end
 from fastscaler.ports import MetricSource, ServiceApi
-from fastscaler.scaling.metric import Metric, MetricExpression
+from fastscaler.scaling.metric import OWN_DELAY, Metric, MetricExpression
 from fastscaler.scaling.observation import (
     MINUTE,
     Datapoint,
@@ -71,11 +71,13 @@ class Gatherer:
     def _is_due(self, read: MetricRead, now: float) -> bool:
         series, interval = self._series[read.name], read.metric.read_interval
         # The first look of an invocation may be a second before the next: what is read every tick is due at each.
-        if interval <= BUCKET or series.error is not None:
+        if interval <= BUCKET or series.error is not None or series.read_at == -inf:
             return True
-        # Looks are not exactly a bucket apart, so half a bucket early is due. Not so once a minute: every invocation
-        # reads that at its start, and would read it again just before the next one takes over.
-        return now - series.read_at >= (interval - BUCKET / 2 if interval < MINUTE else interval)
+        if interval >= MINUTE:
+            # Every invocation reads that at its start, and would read it again just before the next one takes over.
+            return now - series.read_at >= interval
+        # Once the datapoint of each interval has settled: read before, it would show a part of the load until the next.
+        return (now - OWN_DELAY) // interval > (series.read_at - OWN_DELAY) // interval
 
     def _read(self, reads: Sequence[MetricRead], now: float) -> list[AwsError]:
         if not reads:
@@ -169,7 +171,15 @@ class Gatherer:
         if series.error is not None:
             newest_end = self._started if series.newest_end is None else series.newest_end
             return MetricReading(NoData(str(series.error), now - newest_end, failed=True))
-        reading = read_metric(metric, series.datapoints, state.running, service.patience[key], now)
+        reading = read_metric(
+            metric,
+            series.datapoints,
+            state.running,
+            service.patience[key],
+            now,
+            read_at=series.read_at,
+            settles_after=service.settling[key],
+        )
         if series.datapoints or not isinstance(reading.complete, NoData):
             return reading
         # One empty answer may be CloudWatch's own lapse; it is not an outage of minutes.

@@ -121,6 +121,15 @@ class Metric(MetricBase):
         """Seconds after the end of a period in which its datapoint is usually there."""
         return AWS_DELAY if self.is_of_aws else OWN_DELAY
 
+    @property
+    def settles_after(self) -> float:
+        """Seconds after the end of a period in which its datapoint still changes.
+
+        A Sum of AWS's own grows while its nodes report (design, section 4: the newest minute is always incomplete); an
+        Average of part of them is an average all the same.
+        """
+        return AWS_DELAY if self.is_of_aws and self.statistic == "Sum" else OWN_DELAY
+
 
 class MetricExpression(MetricBase):
     """Metric math over other metrics of the service: one value computed by CloudWatch."""

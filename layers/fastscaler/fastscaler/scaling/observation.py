@@ -156,15 +156,24 @@ class Observation:
 
 
 def read_metric(
-    metric: Metric | MetricExpression, datapoints: Sequence[Datapoint], running: int, stale_after: float, now: float
+    metric: Metric | MetricExpression,
+    datapoints: Sequence[Datapoint],
+    running: int,
+    stale_after: float,
+    now: float,
+    *,
+    read_at: float | None = None,
+    settles_after: float = PARTIAL_SCALES_AFTER,
 ) -> MetricReading:
     """The readings of one metric at `now` (epoch seconds).
 
-    `datapoints` come in any order; those that are not numbers, or whose bucket has not ended, do not count. A per-task
-    load below zero is no load. `running` bounds how many tasks can be expected to report.
+    `datapoints` come in any order, as they were at `read_at` (default: now); those that are not numbers, or whose
+    bucket has not ended, do not count. A load that tasks share is no load below zero. `running` bounds how many tasks
+    can be expected to report. `settles_after`: seconds in which a datapoint without a sample per task still changes.
     """
+    read_at = now if read_at is None else read_at
     usable = sorted(
-        (point for point in datapoints if point.timestamp + metric.period <= now and _is_valid(point, metric.per_task)),
+        (point for point in datapoints if point.timestamp + metric.period <= now and _is_valid(point, metric)),
         key=lambda point: point.timestamp,
         reverse=True,
     )
@@ -174,11 +183,11 @@ def read_metric(
     if newest_age > stale_after:
         return MetricReading(NoData("stale", newest_age))
     if not metric.per_task:
-        return _by_age(metric, usable, stale_after, now)
+        return _by_age(metric, usable, stale_after, now, read_at - settles_after)
     expected = _expected_reporters(usable, running)
     incomplete: list[Reading] = []
     for point in usable:
-        reading = _per_task_reading(point, metric.period, expected, now)
+        reading = _per_task_reading(point, metric.period, expected, now, read_at)
         if reading.age > stale_after:
             break
         if reading.complete:
@@ -188,25 +197,29 @@ def read_metric(
 
 
 def _by_age(
-    metric: Metric | MetricExpression, points: Sequence[Datapoint], stale_after: float, now: float
+    metric: Metric | MetricExpression, points: Sequence[Datapoint], stale_after: float, now: float, settled: float
 ) -> MetricReading:
-    """Without a sample per task nothing tells who has reported, so a young bucket may only add tasks."""
-    readings = [Reading(point.value, point.timestamp, now - point.timestamp - metric.period) for point in points[:2]]
-    newest = readings[0]
-    if newest.age >= PARTIAL_SCALES_AFTER:
-        return MetricReading(newest)
-    young = replace(newest, complete=False)
-    if len(readings) > 1 and readings[1].age <= stale_after:
-        return MetricReading(readings[1], young)
-    return MetricReading(NoData("incomplete", newest.age), young)
+    """Without a sample per task nothing tells who has reported, so a young bucket may only add tasks.
+
+    Young is one that had not ended at `settled` (epoch seconds): what it was when it was read may have been a part.
+    """
+    readings = [Reading(point.value, point.timestamp, now - point.timestamp - metric.period) for point in points]
+    complete = next((one for one in readings if one.timestamp + metric.period <= settled), None)
+    young = [one for one in readings if one.age <= stale_after and (not complete or one.timestamp > complete.timestamp)]
+    # The newest may have hardly begun to fill, so the one before it speaks as well.
+    most = max(young[:2], key=lambda one: one.value, default=None)
+    partial = None if most is None else replace(most, complete=False)
+    if complete is not None and complete.age <= stale_after:
+        return MetricReading(complete, partial)
+    return MetricReading(NoData("incomplete", readings[0].age), partial)
 
 
-def _is_valid(point: Datapoint, per_task: bool) -> bool:
-    if not isfinite(point.value):
+def _is_valid(point: Datapoint, metric: Metric | MetricExpression) -> bool:
+    if not isfinite(point.value) or (metric.is_shared_load and point.value < 0):
         return False
-    if not per_task:
+    if not metric.per_task:
         return True
-    return point.value >= 0 and point.samples is not None and isfinite(point.samples) and point.samples >= 1
+    return point.samples is not None and isfinite(point.samples) and point.samples >= 1
 
 
 def _expected_reporters(points: Sequence[Datapoint], running: int) -> float:
@@ -223,14 +236,15 @@ def _partial(incomplete: Sequence[Reading]) -> Reading | None:
     return max(candidates, key=lambda reading: reading.total or 0.0, default=None)
 
 
-def _per_task_reading(point: Datapoint, period: int, expected: float, now: float) -> Reading:
+def _per_task_reading(point: Datapoint, period: int, expected: float, now: float, read_at: float) -> Reading:
     samples = point.samples or 1.0
     coverage = min(1.0, samples / expected)
     age = now - point.timestamp - period
     complete = coverage >= COMPLETE_COVERAGE
     # A young incomplete bucket counts for what is there and no more: its Sum can only grow.
     # So does an old one with few reporters: one hot task must not be taken for all of them.
-    representative = complete or (age > PARTIAL_SCALES_AFTER and coverage >= REPRESENTATIVE_COVERAGE)
+    settled = read_at - point.timestamp - period > PARTIAL_SCALES_AFTER
+    representative = complete or (settled and coverage >= REPRESENTATIVE_COVERAGE)
     total = point.value / coverage if representative else point.value
     return Reading(
         value=point.value / samples,

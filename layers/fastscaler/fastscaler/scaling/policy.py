@@ -6,6 +6,7 @@ the package `fastscaler.document`. The descriptions are the one place where a ke
 `policies.schema.json`, which editors show and from which `fastscaler validate` says what is allowed.
 """
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
@@ -331,9 +332,19 @@ class Service(Model):
             for key, metric in self.metrics.items()
         }
 
+    @cached_property
+    def settling(self) -> dict[str, float]:
+        """Seconds after the end of a period in which the datapoints of each metric still change."""
+        return {
+            key: max((source.settles_after for source in self._sources(metric)), default=0.0)
+            for key, metric in self.metrics.items()
+        }
+
     def _visible_after(self, metric: Metric | MetricExpression) -> float:
-        sources = [metric] if isinstance(metric, Metric) else self.components(metric).values()
-        return max((source.visible_after for source in sources), default=0.0)
+        return max((source.visible_after for source in self._sources(metric)), default=0.0)
+
+    def _sources(self, metric: Metric | MetricExpression) -> Iterable[Metric]:
+        return [metric] if isinstance(metric, Metric) else self.components(metric).values()
 
     @cached_property
     def request_metric(self) -> str | None:
