@@ -12,7 +12,7 @@ from fastscaler.scaling.observation import MINUTE, ServiceState
 from fastscaler.scaling.policy import Service
 
 PER_HOUR = 60  # Invocations: EventBridge's rate(1 minute), each taking over from the one before.
-PHASES = 10  # A hand-over may come anywhere between two looks; the figures are means over so many places.
+PHASES = 64  # A hand-over may come anywhere within a minute; the figures are means over so many places.
 # Repeated looks in an hour at a service that is busy all the time: the most that benchmarks/billing.py counts for 1 to
 # 50 tasks, whose datapoints become visible after 2 s (median, log-normal, sigma 0.3).
 REPEATED_LOOKS = 320.0
@@ -58,7 +58,7 @@ def count_reads(services: Sequence[Service]) -> Reads:
     """What the loop reads in an hour for `services`, with a hand-over each minute."""
     account, looks = _Counting(), 0
     for phase in range(PHASES):
-        started = (phase + 0.5) * BUCKET / PHASES
+        started = (phase + 0.5) * MINUTE / PHASES
         looks += _look_for_a_minute(Gatherer(services, account, account, started), services, started)
     late, keys = _Counting(), [service.key for service in services]
     gatherer = Gatherer(services, late, late, 0.0)
