@@ -40,7 +40,6 @@ class _Series:
     read_at: float = -inf
     error: AwsError | None = None
     newest_end: float | None = None
-    empty_answers: int = 0
 
 
 class Gatherer:
@@ -92,7 +91,6 @@ class Gatherer:
                 errors[str(answer)] = answer
             else:
                 series.error, series.datapoints = None, answer
-                series.empty_answers = 0 if answer else series.empty_answers + 1
                 ends = [point.timestamp + read.metric.period for point in answer]
                 series.newest_end = max([*ends, series.newest_end or -inf]) if ends else series.newest_end
         return list(errors.values())
@@ -169,8 +167,7 @@ class Gatherer:
     ) -> MetricReading:
         series = self._series[service.key, key]
         if series.error is not None:
-            newest_end = self._started if series.newest_end is None else series.newest_end
-            return MetricReading(NoData(str(series.error), now - newest_end, failed=True))
+            return MetricReading(NoData(str(series.error), now - self._silent_since(series), failed=True))
         reading = read_metric(
             metric,
             series.datapoints,
@@ -182,10 +179,12 @@ class Gatherer:
         )
         if series.datapoints or not isinstance(reading.complete, NoData):
             return reading
-        # One empty answer may be CloudWatch's own lapse; it is not an outage of minutes.
-        if series.newest_end is not None:
-            return MetricReading(replace(reading.complete, age=now - series.newest_end))
-        return reading if series.empty_answers > 1 else MetricReading(replace(reading.complete, age=0.0))
+        # An empty answer may be CloudWatch's own lapse; it is not an outage before it has lasted.
+        return MetricReading(replace(reading.complete, age=now - self._silent_since(series)))
+
+    def _silent_since(self, series: _Series) -> float:
+        """The end of the newest datapoint; of a metric that has shown none yet, the start of this invocation."""
+        return self._started if series.newest_end is None else series.newest_end
 
     def _balancer(self, service: Service, now: float) -> LoadBalancerReading | NoData | None:
         if service.load_balancer is None:

@@ -7,7 +7,7 @@ from math import inf
 
 from fastscaler.aws.cloudwatch import Answer, MetricName, MetricRead
 from fastscaler.gather import Gatherer
-from fastscaler.pace import BUCKET, Pace, newest_bucket_end
+from fastscaler.pace import Pace, newest_bucket_end
 from fastscaler.scaling.observation import MINUTE, ServiceState
 from fastscaler.scaling.policy import Service
 

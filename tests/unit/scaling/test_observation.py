@@ -236,3 +236,41 @@ class TestLoadBalancer:
 
     def test_errors_without_requests_are_all_there_is(self) -> None:
         assert balancer(errors=7).error_share == 1
+
+
+class TestSettling:
+    """What fills while it is read: a Sum of AWS's own, and any datapoint in its first seconds."""
+
+    PER_TARGET = Metric.model_validate(
+        {
+            "Namespace": "AWS/ApplicationELB",
+            "MetricName": "RequestCountPerTarget",
+            "Statistic": "Sum",
+            "Period": 60,
+            "Dimensions": {"TargetGroup": "targetgroup/shop/1"},
+        }
+    )
+
+    def test_the_newest_minute_of_a_load_balancer_may_only_add_tasks(self) -> None:
+        points = [Datapoint(LOOK - 90, 40.0), Datapoint(LOOK - 150, 5700.0)]
+        seen = read_metric(self.PER_TARGET, points, 10, 180, LOOK, settles_after=self.PER_TARGET.settles_after)
+        assert complete(seen).value == 5700
+        assert seen.partial is not None
+        assert (seen.partial.value, seen.partial.complete) == (40, False)
+
+    def test_it_does_not_settle_while_nobody_reads_it(self) -> None:
+        points = [Datapoint(LOOK - 30, 190.0), Datapoint(LOOK - 40, 1900.0)]
+        young = read_metric(PERCENTILE, points, 10, 60, LOOK, read_at=LOOK - 18)
+        assert complete(young).value == 1900
+        assert complete(read_metric(PERCENTILE, points, 10, 60, LOOK, read_at=LOOK)).value == 190
+
+    def test_an_average_of_aws_counts_as_soon_as_any_other(self) -> None:
+        cpu = Metric.model_validate({**self.PER_TARGET.model_dump(by_alias=True), "Statistic": "Average"})
+        assert cpu.settles_after == 5
+
+    def test_a_load_below_zero_is_none(self) -> None:
+        backlog = Metric.model_validate(
+            {**self.PER_TARGET.model_dump(by_alias=True), "Namespace": "Shop", "DivideByTasks": True}
+        )
+        seen = read_metric(backlog, [Datapoint(LOOK - 70, -5.0)], 10, 180, LOOK)
+        assert isinstance(seen.complete, NoData)

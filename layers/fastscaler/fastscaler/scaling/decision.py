@@ -7,8 +7,8 @@ move, then floors and bounds. Holding is always allowed; moving needs every reas
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from fastscaler.scaling import behavior, guards, step_scaling, target_tracking
-from fastscaler.scaling.load import TASK_START, Capacity, Load, is_blind, missing_data, project_all
+from fastscaler.scaling import behavior, guards, history, step_scaling, target_tracking
+from fastscaler.scaling.load import Capacity, Load, is_blind, missing_data, project_all
 from fastscaler.scaling.memory import INTENT_LIFETIME, Activity, Memory, reconcile
 from fastscaler.scaling.observation import Observation, ServiceState
 from fastscaler.scaling.policy import Policy, Service, StepScalingPolicy
@@ -59,8 +59,11 @@ def decide(service: Service, observation: Observation, memory: Memory, now: floa
     if why := _left_alone(state):
         return Decision(current, current, current, LEFT_ALONE, why, (), memory, noted=known.note)
     memory, guard_note = guards.remember(service, observation, memory, current, now)
+    memory = history.remember_running(service, memory, state.running, now, memory_horizon(service))
+    memory = history.remember_silence(service, memory, observation, now)
+    observation = history.with_age(observation, memory.silent, now)
     raised = memory.raised_since(now - service.task_start_timeout)
-    capacity = Capacity(current, state.running, raised, state.deployment_in_progress, memory.activities)
+    capacity = Capacity(current, state.running, raised, state.deployment_in_progress, memory.activities, memory.running)
     loads = project_all(service, observation, capacity)
     missing = missing_data(service, observation, loads)
     proposals = [_best(policy, service, loads[policy.metric], capacity, memory, now) for policy in service.policies]
@@ -113,7 +116,7 @@ def memory_horizon(service: Service) -> float:
             seconds.append(policy.step_scaling_policy_configuration.cooldown)
         if not metric.is_shared_load:
             # A slow datapoint is judged by the changes since its bucket began.
-            seconds.append(service.patience[policy.metric] + metric.period + TASK_START)
+            seconds.append(service.patience[policy.metric] + metric.period + service.task_start_timeout)
     return max(seconds)
 
 

@@ -7,6 +7,7 @@ them a step table would answer the same surge again at every tick.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fastscaler.scaling.history import mean_running
 from fastscaler.scaling.memory import Activity
 from fastscaler.scaling.metric import Metric, MetricExpression
 from fastscaler.scaling.observation import LoadBalancerReading, NoData, Observation, Reading
@@ -19,7 +20,7 @@ TASK_START = 30.0  # Seconds that a task takes to serve (Fargate: 30 to 60 s unt
 class Capacity:
     """Tasks of a service: `desired`, `running`, those `raised` recently (asked for within TaskStartTimeout).
 
-    `activities`: the recent changes of the desired count, oldest first.
+    `activities`: the recent changes of the desired count, `history` those of the running count, both oldest first.
     """
 
     desired: int
@@ -27,6 +28,7 @@ class Capacity:
     raised: int = 0
     deployment_in_progress: bool = False
     activities: tuple[Activity, ...] = ()
+    history: tuple[tuple[int, int], ...] = ()
 
     def credited(self, serving: int) -> int:
         """Tasks that count as capacity when `serving` of them serve.
@@ -37,19 +39,24 @@ class Capacity:
         credited = min(self.desired, serving + self.raised)
         return max(1, credited if self.deployment_in_progress else max(serving, credited))
 
-    def served_since(self, start: float) -> int:
-        """Tasks that a datapoint speaks of whose bucket began at `start` (epoch seconds).
+    def served_in(self, start: float, end: float) -> float:
+        """Tasks that a datapoint speaks of whose bucket lasted from `start` to `end` (epoch seconds), in the mean.
 
-        A slow metric is of a time before the last change. Tasks that came since were not in it, nor those that were
-        just starting; tasks that have left since were.
+        A slow metric is of a time before the last change. Where the running count of then is not known, it follows from
+        the changes since: tasks that came were not in it, nor those that were just starting; tasks that left were.
         """
+        known = mean_running(self.history, start, end)
+        if known is not None:
+            return max(1.0, known)
         changed = sum(activity.change for activity in self.activities if activity.at > start - TASK_START)
         then = self.desired - changed
-        return max(1, min(self.running, then) if changed > 0 else max(self.running, then) if changed else self.running)
+        # More tasks than that are the second generation of a deployment, which nobody knows to have been in it.
+        running = min(self.running, self.desired) if self.deployment_in_progress else self.running
+        return max(1, min(running, then) if changed > 0 else max(running, then) if changed else running)
 
     def in_flight(self, serving: int) -> bool:
-        """Whether tasks that were asked for recently do not serve yet."""
-        return self.raised > 0 and serving < self.desired
+        """Whether tasks that were asked for do not serve yet, or did not where `serving` is of an earlier time."""
+        return (self.raised > 0 and serving < self.desired) or serving < min(self.running, self.desired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +99,11 @@ def project(metric: Metric | MetricExpression, reading: Reading, capacity: Capac
         per_task = total / capacity.credited(serving)
         return Load(shown, per_task, per_task, total, total, serving, shown, bucket_end, reading.complete)
     # What is not shared (latency, utilisation) is taken to be in proportion to the tasks, as Kubernetes' HPA does.
-    serving = capacity.served_since(reading.timestamp)
-    total = shown * serving
-    per_task = total / capacity.credited(serving)
+    tasks = capacity.served_in(reading.timestamp, bucket_end)
+    # A task that ran for a part of the bucket does not count as serving in it.
+    total, serving = shown * tasks, int(tasks)
+    # Tasks that have come to run since are capacity, however long ago they were asked for.
+    per_task = total / max(capacity.credited(serving), min(capacity.running, capacity.desired))
     return Load(shown, shown, per_task, total, total, serving, shown, bucket_end, reading.complete)
 
 

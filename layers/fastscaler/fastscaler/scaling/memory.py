@@ -15,6 +15,10 @@ Extremes = tuple[tuple[int, int], ...]  # Per slot: its start (epoch seconds), a
 FORMAT = 1  # Of the stored form. A form that is not known is lost memory, and lost memory holds.
 INTENT_LIFETIME = 10.0  # Seconds after which a call that shows no effect is taken not to have happened.
 MAX_LEDGERS = 5  # Scale-outs of one service that are followed at once.
+# Activities of one service that are kept: a change at each look for longer than tasks take to start. With twenty
+# policies of long names these are 200 KB, half of what DynamoDB takes for an item.
+MAX_ACTIVITIES = 40
+MAX_RUNNING = 40  # Changes of the running count that are kept.
 SUPERSEDED_LIFETIME = 30.0  # Seconds in which a predecessor's late call is still recognised.
 
 
@@ -80,7 +84,9 @@ class Memory:
     late effect is recognised. `maxima` and `minima` are the highest and lowest recommendations per slot of the two
     stabilization windows, `ledgers` the scale-outs whose tasks are not all healthy yet. `launch` watches tasks that
     were asked for. `conflict` is what another scaler may do to the service: empty for nothing, None where nobody has
-    asked.
+    asked. `running` holds how many tasks ran from when on (epoch seconds), where a metric needs to know it later.
+    `silent`: since when (epoch seconds) a metric by which the load is known has told nothing. `lifted`: a floor or a
+    higher MaxCapacity has held more tasks than the policies want, and they have not all been given back.
     """
 
     desired: int | None = None
@@ -92,6 +98,9 @@ class Memory:
     ledgers: tuple[Ledger, ...] = ()
     launch: Launch | None = None
     conflict: str | None = None
+    running: tuple[tuple[int, int], ...] = ()
+    silent: Mapping[str, int] = field(default_factory=dict)
+    lifted: bool = False
 
     def raised_since(self, since: float) -> int:
         """Tasks asked for after `since`, whoever asked."""
@@ -101,7 +110,14 @@ class Memory:
         """The intent has taken effect: it is an activity now, and its cooldown counts from when it was decided."""
         if self.intent is None:
             return self
-        return replace(self, desired=self.intent.desired, intent=None, activities=(*self.activities, self.intent))
+        return replace(self, desired=self.intent.desired, intent=None)._and(self.intent)
+
+    def _and(self, activity: Activity) -> "Memory":
+        """With one more activity. The two oldest become one where there are too many."""
+        activities = (*self.activities, activity)
+        if len(activities) > MAX_ACTIVITIES:
+            activities = (_merged(*activities[:2]), *activities[2:])
+        return replace(self, activities=activities)
 
     def withdraw(self) -> "Memory":
         """The intent had no effect: as if it had never been decided."""
@@ -184,12 +200,18 @@ def _credit(memory: Memory, previous: int, desired: int, now: float) -> Memory:
     """Records a change that is no activity of this memory, so that tasks that it asked for count as in flight."""
     if previous == desired:
         return memory
-    return replace(memory, activities=(*memory.activities, Activity(now, previous, desired, "external")))
+    return memory._and(Activity(now, previous, desired, "external"))
+
+
+def _merged(first: Activity, second: Activity) -> Activity:
+    """Both as one change, at the time of the later: what counts for a while counts a little longer."""
+    steps = {name: max(one.steps.get(name, 0) for one in (first, second)) for name in {**first.steps, **second.steps}}
+    return replace(second, previous=first.previous, steps=steps)
 
 
 def to_json(memory: Memory) -> str:
     """The stored form, compact: DynamoDB bills by the kilobyte."""
-    fields = {key: value for key, value in asdict(memory).items() if value not in (None, (), {})}
+    fields = {key: value for key, value in asdict(memory).items() if value not in (None, (), {}) and value is not False}
     return json.dumps({"format": FORMAT, **fields}, separators=(",", ":"))
 
 
@@ -209,6 +231,9 @@ def from_json(text: str) -> Memory | None:
             ledgers=tuple(Ledger(**ledger) for ledger in stored.get("ledgers", ())),
             launch=Launch(**launch) if (launch := stored.get("launch")) else None,
             conflict=stored.get("conflict"),
+            running=_extremes(stored.get("running", ())),
+            silent={str(key): int(since) for key, since in stored.get("silent", {}).items()},
+            lifted=bool(stored.get("lifted", False)),
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

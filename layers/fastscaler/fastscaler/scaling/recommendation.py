@@ -78,8 +78,10 @@ def _step(
         fired_size(activities, now - service.behavior.scale_out.cooldown),
     )
     if not service.metrics[policy.metric].is_shared_load and capacity.in_flight(load.serving):
-        # Such a metric cannot be projected onto the tasks in flight, so a step has to be larger than theirs.
-        fired = max(fired, fired_step(activities, policy.name, now - service.task_start_timeout))
+        # Such a metric cannot be projected onto the tasks in flight, so a step has to be larger than theirs: than those
+        # of tasks that started within TaskStartTimeout, and are not in its datapoint.
+        began = min(now, load.bucket_end - service.metrics[policy.metric].period)
+        fired = max(fired, fired_step(activities, policy.name, began - service.task_start_timeout))
     if fired:
         # The tasks in effect are part of the step, so it counts from where it began; AWS adds the difference only.
         step = step_scaling.change_in_capacity(policy, load.metric, current - fired) or 0

@@ -1,0 +1,132 @@
+"""What outlives an invocation: the tasks that a slow datapoint is of, and how long nothing has been seen."""
+
+from dataclasses import replace
+
+import pytest
+
+from fastscaler.scaling import history
+from fastscaler.scaling.decision import decide
+from fastscaler.scaling.memory import MAX_ACTIVITIES, MAX_RUNNING, Activity, Memory, from_json, to_json
+from fastscaler.scaling.observation import Datapoint, MetricReading, NoData, Observation, ServiceState, read_metric
+from fastscaler.scaling.policy import Service
+from tests.unit.scaling.build import CPU, START, carried_out, service, stepping, tracking
+from tests.unit.scaling.plant import BusyCpu, surge
+
+SLOW_CPU = {**CPU, "Period": 60, "Namespace": "AWS/ECS"}
+AT_60_PERCENT = service(tracking(60, "Cpu"), Metrics={"Cpu": SLOW_CPU})
+
+
+class TestMeanRunning:
+    def test_is_weighted_by_time(self) -> None:
+        known = ((0, 4), (75, 8))
+        assert history.mean_running(known, 60, 120) == pytest.approx((15 * 4 + 45 * 8) / 60)
+        assert history.mean_running(known, 120, 180) == 8
+        assert history.mean_running(known, 0, 60) == 4
+
+    def test_is_unknown_before_it_begins(self) -> None:
+        assert history.mean_running((), 0, 60) is None
+        assert history.mean_running(((30, 4),), 0, 60) is None
+
+    def test_is_bounded_and_forgets_what_no_datapoint_is_of(self) -> None:
+        memory = Memory()
+        for second in range(0, 3000, 5):
+            memory = history.remember_running(AT_60_PERCENT, memory, second % 7, START + second, horizon=300)
+        assert len(memory.running) <= MAX_RUNNING
+        memory = history.remember_running(AT_60_PERCENT, memory, 3, START + 4000, horizon=300)
+        assert len(memory.running) <= 2
+        assert from_json(to_json(memory)) == memory
+
+    def test_is_not_kept_for_a_service_whose_metrics_are_shared_loads(self) -> None:
+        assert history.remember_running(service(), Memory(), 4, START, horizon=300) == Memory()
+
+
+class TestDeployment:
+    @pytest.mark.parametrize("remembers", [True, False])
+    def test_a_second_generation_does_not_double_the_load(self, remembers: bool) -> None:
+        """4 tasks at 55%; then 8 run, and the newest datapoint is still of the four, or of all at half of it."""
+        memory = Memory(desired=4, running=((int(START), 4),) if remembers else ())
+        for second, shown, running in ((120, 55.0, 4), (180, 55.0, 8), (240, 36.7, 8), (300, 27.5, 8)):
+            now = START + second + 90
+            seen = read_metric(AT_60_PERCENT.metrics["Cpu"], [Datapoint(START + second, shown)], running, 180, now)
+            state = ServiceState(4, running, deployment_in_progress=running == 8)
+            decision = decide(AT_60_PERCENT, Observation(state, {"Cpu": seen}), memory, now)
+            assert decision.desired == 4
+            memory = carried_out(decision)
+
+
+class TestSlowStarts:
+    @pytest.mark.parametrize("starts_in", [30.0, 60.0, 90.0, 115.0, 150.0])
+    @pytest.mark.parametrize("visible_after", [5.0, 60.0])
+    @pytest.mark.parametrize("period", [20, 60])
+    def test_an_old_average_is_not_multiplied_by_tasks_that_came_since(
+        self, period: int, visible_after: float, starts_in: float
+    ) -> None:
+        scaled = service(tracking(60, "Cpu"), Metrics={"Cpu": {**SLOW_CPU, "Period": period}})
+        load = surge(550, 825, at=300)
+        plant = BusyCpu(scaled, load, 10, starts_in=starts_in, visible_after=visible_after, period=period).run(1200)
+        assert [added for _, added in plant.changes()] == [4]
+
+    @pytest.mark.parametrize("starts_in", [30.0, 90.0])
+    @pytest.mark.parametrize("period", [20, 60])
+    def test_a_step_is_not_repeated_before_its_tasks_are_in_the_average(self, period: int, starts_in: float) -> None:
+        steps = stepping(((0, None, 4),), 60, metric="Cpu", Cooldown=0)
+        scaled = service(steps, Metrics={"Cpu": {**SLOW_CPU, "Period": period}})
+        plant = BusyCpu(scaled, surge(550, 770, at=300), 10, starts_in=starts_in, period=period).run(1200)
+        assert [added for _, added in plant.changes()] == [4]
+
+
+class TestSilence:
+    """A metric of 60 s may be silent for 180 s, and an invocation lasts 60 s."""
+
+    FALLBACK = service(tracking(60, "Cpu"), Metrics={"Cpu": SLOW_CPU}, FallbackCapacity=20)
+
+    def looks(self, scaled: Service, failed: bool) -> list[int]:
+        """The counts of looks each 5 s, with an invocation each minute that knows only what was saved."""
+        memory, desired, counts = Memory(desired=10), 10, []
+        for second in range(0, 600, 5):
+            now, in_invocation = START + second, float(second % 60)
+            stored = from_json(to_json(memory))
+            assert stored is not None
+            silent = MetricReading(NoData("no datapoints", in_invocation, failed=failed))
+            decision = decide(scaled, Observation(ServiceState(desired, desired), {"Cpu": silent}), stored, now)
+            memory, desired = carried_out(decision), decision.desired
+            counts.append(desired)
+        return counts
+
+    @pytest.mark.parametrize("failed", [True, False])
+    def test_lasts_over_hand_overs_until_the_fallback_comes(self, failed: bool) -> None:
+        counts = self.looks(self.FALLBACK, failed)
+        assert counts.count(10) * 5 == pytest.approx(180, abs=10)
+        assert counts[-1] == 20
+
+    def test_ends_with_the_first_datapoint(self) -> None:
+        silent = replace(Memory(desired=10), silent={"Cpu": int(START)})
+        now = START + 600
+        seen = read_metric(self.FALLBACK.metrics["Cpu"], [Datapoint(now - 70, 55.0)], 10, 180, now)
+        decision = decide(self.FALLBACK, Observation(ServiceState(10, 10), {"Cpu": seen}), silent, now)
+        assert (decision.desired, decision.memory.silent) == (10, {})
+
+    def test_of_a_look_or_two_is_not_written(self) -> None:
+        for age in (0.0, 10.0):
+            absent = Observation(ServiceState(10, 10), {"Cpu": MetricReading(NoData("throttled", age, failed=True))})
+            memory = Memory(desired=10, running=((int(START), 10),))
+            assert not decide(self.FALLBACK, absent, memory, START + 600).memory.worth_saving(memory)
+
+    def test_of_one_metric_among_others_is_not_written(self) -> None:
+        """Response times are silent whenever nobody asks; the load is known all the same."""
+        both = service(tracking(), stepping(metric="Latency", threshold=0.5))
+        now = START + 601.5
+        seen = read_metric(both.metrics["Requests"], [Datapoint(START + 595, 0.0, 10)], 10, 30, now)
+        observation = Observation(ServiceState(10, 10), {"Requests": seen, "Latency": MetricReading(NoData("-", 400))})
+        assert decide(both, observation, Memory(desired=10), now).memory.silent == {}
+
+
+def test_activities_are_bounded_and_what_they_add_up_to_stays() -> None:
+    memory = Memory(desired=1)
+    for number in range(1, 200):
+        activity = Activity(START + 5 * number, number, number + 1, "policy", 1, {"a": number % 3})
+        memory = memory.intend(activity, None).acknowledge()
+    assert len(memory.activities) == MAX_ACTIVITIES
+    assert memory.raised_since(START) == 199
+    assert (memory.activities[0].previous, memory.activities[0].steps) == (1, {"a": 2})
+    assert memory.activities[-1].at == START + 5 * 199
