@@ -27,7 +27,11 @@ from fastscaler.scaling.policy import Service
 
 CALM_DESCRIBE = 30.0  # Seconds between two DescribeServices of a calm service: the account's read quota is shared.
 SHORT_WINDOW = 60  # Seconds of datapoints that a high-resolution metric is read back.
-COUNTERS = ("RequestCount", "RejectedConnectionCount", "HTTPCode_ELB_5XX_Count")
+ERRORS = "HTTPCode_ELB_5XX_Count"
+COUNTERS = ("RequestCount", "RejectedConnectionCount", ERRORS)
+# The errors are those of the whole load balancer, which target groups may share; so its requests are asked for as well,
+# but only while there are errors: a counter is billed each time that it is read.
+ALL_REQUESTS = "RequestCount of the load balancer"
 COUNTER_KEY = "LoadBalancer."  # In front of a counter, so that it is never taken for a metric of the document.
 COUNTER_WINDOW = 300  # Seconds: the last two complete minutes, with room for counters that arrive late.
 
@@ -69,6 +73,8 @@ class Gatherer:
 
     def _is_due(self, read: MetricRead, now: float) -> bool:
         series, interval = self._series[read.name], read.metric.read_interval
+        if read.key == COUNTER_KEY + ALL_REQUESTS and not self._has_errors(read.service):
+            return False
         # The first look of an invocation may be a second before the next: what is read every tick is due at each.
         if interval <= BUCKET or series.error is not None or series.read_at == -inf:
             return True
@@ -77,6 +83,9 @@ class Gatherer:
             return now - series.read_at >= interval
         # Once the datapoint of each interval has settled: read before, it would show a part of the load until the next.
         return (now - OWN_DELAY) // interval > (series.read_at - OWN_DELAY) // interval
+
+    def _has_errors(self, service: str) -> bool:
+        return any(point.value > 0 for point in self._series[service, COUNTER_KEY + ERRORS].datapoints)
 
     def _read(self, reads: Sequence[MetricRead], now: float) -> list[AwsError]:
         if not reads:
@@ -194,7 +203,8 @@ class Gatherer:
             if one.error is not None:
                 return NoData(str(one.error))
         requests, rejected, errors = (one.datapoints for one in series)
-        return read_load_balancer(requests, rejected, errors, now)
+        all_requests = self._series[service.key, COUNTER_KEY + ALL_REQUESTS].datapoints
+        return read_load_balancer(requests, rejected, errors, now, all_requests)
 
 
 def _sets_the_pace(metric: Metric | MetricExpression) -> bool:
@@ -212,9 +222,10 @@ def _reads(service: Service) -> list[MetricRead]:
     if balancer is not None:
         of_balancer: Mapping[str, str] = {"LoadBalancer": balancer.load_balancer}
         of_targets: Mapping[str, str] = {**of_balancer, "TargetGroup": balancer.target_group}
-        for counter in COUNTERS:
+        for counter in (*COUNTERS, ALL_REQUESTS):
             dimensions = of_targets if counter == "RequestCount" else of_balancer
-            reads.append(MetricRead(service.key, COUNTER_KEY + counter, _counter(counter, dimensions), COUNTER_WINDOW))
+            metric = _counter(counter.partition(" ")[0], dimensions)
+            reads.append(MetricRead(service.key, COUNTER_KEY + counter, metric, COUNTER_WINDOW))
     return reads
 
 

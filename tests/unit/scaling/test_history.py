@@ -9,7 +9,7 @@ from fastscaler.scaling.decision import decide
 from fastscaler.scaling.memory import MAX_ACTIVITIES, MAX_RUNNING, Activity, Memory, from_json, to_json
 from fastscaler.scaling.observation import Datapoint, MetricReading, NoData, Observation, ServiceState, read_metric
 from fastscaler.scaling.policy import Service
-from tests.unit.scaling.build import CPU, START, carried_out, service, stepping, tracking
+from tests.unit.scaling.build import CPU, START, carried_out, floor, observe, service, stepping, tracking
 from tests.unit.scaling.plant import BusyCpu, surge
 
 SLOW_CPU = {**CPU, "Period": 60, "Namespace": "AWS/ECS"}
@@ -130,3 +130,50 @@ def test_activities_are_bounded_and_what_they_add_up_to_stays() -> None:
     assert memory.raised_since(START) == 199
     assert (memory.activities[0].previous, memory.activities[0].steps) == (1, {"a": 2})
     assert memory.activities[-1].at == START + 5 * 199
+
+
+AT_ONCE = {"ScaleIn": {"StabilizationWindowSeconds": 0, "Cooldown": 0, "Policies": []}}
+FAST = {"ScaleIn": {"Cooldown": 0, "Policies": [{"Type": "Percent", "Value": 100, "PeriodSeconds": 15}]}}
+
+
+class TestGivenBack:
+    """What a floor or a higher MaxCapacity has held goes by halves a minute, however fast ScaleIn may be."""
+
+    def counts(self, behavior: object, load: float, seconds: int, floors: int = 0, highest: int = 100) -> list[int]:
+        scaled = service(tracking(), highest=highest, Behavior=behavior)
+        memory, desired, counts = Memory(desired=60), 60, []
+        for second in range(0, seconds, 5):
+            now = START + 1.5 + second
+            held = [floor(floors, START + 400)] if floors else []
+            decision = decide(scaled, observe(scaled, desired, now, load=load, floors=held), memory, now)
+            stored = from_json(to_json(carried_out(decision)))
+            assert stored is not None
+            memory, desired = stored, decision.desired
+            counts.append(desired)
+        return counts
+
+    @pytest.mark.parametrize("behavior", [AT_ONCE, FAST], ids=["no rate", "100% in 15 s"])
+    def test_an_expired_floor(self, behavior: object) -> None:
+        counts = self.counts(behavior, load=100, seconds=1200, floors=60)
+        assert counts[79] == 60
+        assert counts[-1] == 2
+        assert all(after >= before // 2 for before, after in zip(counts, counts[11:], strict=False))
+
+    @pytest.mark.parametrize("behavior", [AT_ONCE, FAST], ids=["no rate", "100% in 15 s"])
+    def test_a_lower_maximum(self, behavior: object) -> None:
+        counts = self.counts(behavior, load=6000, seconds=600, highest=10)
+        assert counts[-1] == 10
+        assert all(after >= before // 2 for before, after in zip(counts, counts[11:], strict=False))
+
+    def test_the_load_s_own_decline_is_as_fast_as_the_document_says(self) -> None:
+        assert self.counts(AT_ONCE, load=100, seconds=10)[0] == 2
+
+
+def test_steps_both_ways_on_utilisation_do_not_flap() -> None:
+    """Out above 70%, in below 50%, as in many a template; 45 tasks' worth of load on few tasks."""
+    out = stepping(((0, None, 1),), 70, metric="Cpu", Cooldown=60, name="out")
+    into = stepping(((None, 0, -1),), 50, "LessThanThreshold", metric="Cpu", Cooldown=60, name="in")
+    scaled = service(out, into, lowest=1, Metrics={"Cpu": SLOW_CPU})
+    plant = BusyCpu(scaled, lambda second: 90, 3, period=60).run(7200)
+    assert plant.turns() == 0
+    assert plant.at(7200) == 2

@@ -234,6 +234,11 @@ class TestLoadBalancer:
         counted = balancer(minute(60, 1000), minute(120, 1000), rejected=3, errors=20)
         assert (counted.rejected_connections, counted.error_share) == (3, 0.01)
 
+    def test_errors_of_a_shared_load_balancer_are_a_share_of_its_own_requests(self) -> None:
+        own, errors = [minute(120, 60)], [minute(120, 5)]
+        assert read_load_balancer(own, [], errors, LOOK).error_share == pytest.approx(5 / 60)
+        assert read_load_balancer(own, [], errors, LOOK, [minute(120, 5000)]).error_share == pytest.approx(0.001)
+
     def test_errors_without_requests_are_all_there_is(self) -> None:
         assert balancer(errors=7).error_share == 1
 

@@ -13,7 +13,7 @@ from fastscaler.scaling.memory import INTENT_LIFETIME, Activity, Memory, reconci
 from fastscaler.scaling.observation import Observation, ServiceState
 from fastscaler.scaling.policy import Policy, Service, StepScalingPolicy
 from fastscaler.scaling.recommendation import Proposal, combine, propose
-from fastscaler.scaling.scale_in import Step, scale_in
+from fastscaler.scaling.scale_in import Step, remember_lifted, scale_in
 
 LEFT_ALONE = "left alone"  # The cause where nothing may be done to the service.
 FALLBACK = "fallback capacity"  # The stage whose recommendation comes from no data.
@@ -79,6 +79,7 @@ def decide(service: Service, observation: Observation, memory: Memory, now: floa
     fallback = recommendation.stage == FALLBACK
     if fallback or not missing or recommended > current:
         memory = behavior.remember(memory, recommended, current, service.behavior, now)
+    memory = remember_lifted(service, memory, observation, recommended, current, now)
     steps = [recommendation]
     if recommended > current:
         steps += _scale_out(service, recommended, current, memory, now)

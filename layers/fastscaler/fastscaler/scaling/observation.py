@@ -259,15 +259,20 @@ def _per_task_reading(point: Datapoint, period: int, expected: float, now: float
 
 
 def read_load_balancer(
-    requests: Sequence[Datapoint], rejected: Sequence[Datapoint], errors: Sequence[Datapoint], now: float
+    requests: Sequence[Datapoint],
+    rejected: Sequence[Datapoint],
+    errors: Sequence[Datapoint],
+    now: float,
+    all_requests: Sequence[Datapoint] = (),
 ) -> LoadBalancerReading:
     """The load balancer's counters at `now`, from one-minute Sums.
 
     The newest minute is always incomplete until a minute has passed over its end, so its rate is a lower bound and
-    only the minutes before it are taken at their word.
+    only the minutes before it are taken at their word. `requests` are the service's own; `errors` and `all_requests`
+    are of the whole load balancer. Where the latter are not known, all errors are taken to be of the service.
     """
     by_minute = {point.timestamp: point.value for point in requests if isfinite(point.value) and point.value >= 0}
-    error_share = min(1.0, _sum(errors) / max(1.0, sum(by_minute.values())))
+    error_share = min(1.0, _sum(errors) / max(1.0, sum(by_minute.values()), _sum(all_requests)))
     # A counter without requests has no datapoint, so the newest ones may be of long ago.
     minutes = sorted((minute for minute in by_minute if minute > now - RECENT_MINUTES * MINUTE), reverse=True)
     if not minutes:
