@@ -1,5 +1,6 @@
 """Capacities, suspended directions, the load balancer, and the comment at the head."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -52,6 +53,55 @@ def test_what_scheduled_actions_set_widens_the_capacities_and_is_said() -> None:
     assert capacities(result) == (2, 40)
     assert "Scheduled actions set this to 2 and 10; it is 10 now." in result.comments
     assert "Scheduled actions set this to 8 and 40; it is 40 now." in result.comments
+
+
+def test_a_lowered_minimum_is_said_to_hold_until_the_next_schedule() -> None:
+    actions = (action("day", "cron(0 8 * * ? *)", 10), action("night", "cron(0 22 * * ? *)", 2))
+    result = imported(CPU, target=target(10, 40), scheduled_actions=actions)
+    assert "10 holds again once the next pre-warm schedule has fired." in result.comments
+    assert '"MinCapacity": 10, "DurationMinutes": 840' in result.text
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [
+        (action("later", "at(2026-12-24T00:00:00)", 2),),
+        # The one-off that would raise it again fires once, too.
+        (action("down", "at(2026-12-24T00:00:00)", 2), action("up", "at(2026-12-27T00:00:00)", 10)),
+        (action("night", "cron(0 22 * * ? *)", 2),),  # Nothing raises it again.
+        (action("night", "cron(0 22 * * ? *)", 2), action("day", "cron(0 8 * * ? *)", 9)),  # Not to 10.
+        # When the floor would end cannot be told, so its schedule is not complete.
+        (action("night", "cron(0 22 1 * ? *)", 2), action("day", "cron(0 8 * * ? *)", 10)),
+        # From July on nothing raises it any more.
+        (
+            action("night", "cron(0 22 * * ? *)", 2),
+            {**action("day", "cron(0 8 * * ? *)", 10), "EndTime": datetime(2027, 7, 1, tzinfo=UTC)},
+        ),
+    ],
+)
+def test_a_minimum_that_no_schedule_restores_is_not_lowered_and_said_so(actions: tuple[dict[str, Any], ...]) -> None:
+    result = imported(CPU, target=target(10, 40), scheduled_actions=actions)
+    assert capacities(result) == (10, 40)
+    assert "it is 10 now. It is not lowered here: no schedule of known duration brings 10 back." in result.comments
+    assert "minimum 2. Left out: a pre-warm schedule only raises the minimum, and MinCapacity is 10." in result.comments
+    assert "DurationMinutes" not in result.text
+
+
+def test_a_one_off_does_not_lower_what_others_restore() -> None:
+    recurring = (action("day", "cron(0 8 * * ? *)", 10), action("night", "cron(0 22 * * ? *)", 4))
+    once = action("holiday", "at(2026-12-24T00:00:00)", 1)
+    result = imported(CPU, target=target(10, 40), scheduled_actions=(*recurring, once))
+    assert capacities(result) == (4, 40)
+    assert "minimum 1. Left out: a pre-warm schedule only raises the minimum, and MinCapacity is 4." in result.comments
+    assert "not lowered" not in result.comments
+
+
+def test_suspended_actions_do_not_lower_the_minimum() -> None:
+    actions = (action("day", "cron(0 8 * * ? *)", 10), action("night", "cron(0 22 * * ? *)", 2))
+    parked = target(10, 40, ScheduledScalingSuspended=True)
+    result = imported(CPU, target=parked, scheduled_actions=actions)
+    assert capacities(result) == (10, 40)
+    assert "It is not lowered here: scheduled scaling is suspended." in result.comments
 
 
 def test_actions_that_are_over_change_no_capacity() -> None:

@@ -32,6 +32,11 @@ class ScheduledAction:
         return self.expression if self.expression.startswith("rate") else f"{self.expression} {self.timezone}"
 
     @property
+    def is_one_off(self) -> bool:
+        """Whether it fires once only."""
+        return self.expression.startswith("at")
+
+    @property
     def fires_weekly(self) -> tuple[int, ...]:
         """Its times in a week, where every week is like the next."""
         return () if self.start or self.end else recurrence.weekly(self.expression)
@@ -59,7 +64,7 @@ def scheduled_action(answer: Mapping[str, Any]) -> ScheduledAction:
 def minutes_until_ended(action: ScheduledAction, actions: Sequence[ScheduledAction]) -> int | None:
     """For how long the minimum of `action` holds: until the next action that sets one. None where that is not exact."""
     setters = [one for one in actions if one.minimum is not None]
-    recurring = [one for one in setters if not one.expression.startswith("at")]
+    recurring = [one for one in setters if not one.is_one_off]
     if any(not one.fires_weekly for one in recurring):
         return None
     if action in recurring:
@@ -88,10 +93,11 @@ def prewarm_schedules(
         if action.minimum is None:
             continue
         if action.minimum <= min_capacity:
-            words = (
-                f"{action.name}, {action.when}: minimum {action.minimum}. MinCapacity is that: it needs no schedule."
-            )
-            yield [Note(words, differs=False)], []
+            what = f"{action.name}, {action.when}: minimum {action.minimum}."
+            why = "MinCapacity is that: it needs no schedule."
+            if action.minimum < min_capacity:
+                why = f"Left out: a pre-warm schedule only raises the minimum, and MinCapacity is {min_capacity}."
+            yield [Note(f"{what} {why}", differs=action.minimum < min_capacity)], []
             continue
         minutes = minutes_until_ended(action, actions)
         if minutes is not None and minutes > A_MONTH:
