@@ -37,6 +37,16 @@ def test_table_threshold_and_operator_are_carried_over_unchanged() -> None:
     }
 
 
+@pytest.mark.parametrize(("adjustment_type", "change"), [("ChangeInCapacity", 1), ("ExactCapacity", -9)])
+def test_a_least_change_that_its_adjustment_type_does_not_know_is_left_out(adjustment_type: str, change: int) -> None:
+    """API reference: the minimum value to scale by when the adjustment type is PercentChangeInCapacity."""
+    policy = steps("out", step(1, 0.0), AdjustmentType=adjustment_type, MinAdjustmentMagnitude=3)
+    result = imported(policy, alarms=(alarm(),))
+    assert change_in_capacity(result.steps("out"), 80.0, 10) == change
+    words = f"MinAdjustmentMagnitude 3 is left out: it is for PercentChangeInCapacity, not {adjustment_type}."
+    assert words in result.comments
+
+
 @pytest.mark.parametrize(
     ("keys", "statistic"),
     [

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastscaler.migration.carried import AWS_COOLDOWN, LONGEST_WAIT, Carried, datapoints, waiting_for
-from fastscaler.migration.commented_yaml import Note, Noted
+from fastscaler.migration.commented_yaml import ABSENT, Note, Noted
 from fastscaler.migration.metrics import ALARM_PERIOD, Answer, Blocks, NotCarriedOver, metric_of_alarm, unit_notes
 
 LOWER, UPPER = "MetricIntervalLowerBound", "MetricIntervalUpperBound"
@@ -111,12 +111,25 @@ def _configuration(configuration: Answer, table: Any, scales_out: bool, alarm: A
     """StepScalingPolicyConfiguration as it is, with the cooldown that AWS takes where none is given."""
     block: dict[str, Any] = {"AdjustmentType": configuration["AdjustmentType"]}
     if configuration.get("MinAdjustmentMagnitude"):
-        block["MinAdjustmentMagnitude"] = configuration["MinAdjustmentMagnitude"]
+        block["MinAdjustmentMagnitude"] = _least(configuration)
     block["Cooldown"] = _cooldown(configuration.get("Cooldown"), scales_out, datapoints(alarm)[2] or 0)
     if configuration.get("MetricAggregationType"):
         block["MetricAggregationType"] = configuration["MetricAggregationType"]
     block["StepAdjustments"] = table
     return block
+
+
+def _least(configuration: Answer) -> Any:
+    """MinAdjustmentMagnitude; left out with a type that it means nothing to.
+
+    Source: Application Auto Scaling API reference, StepScalingPolicyConfiguration: "The minimum value to scale by when
+    the adjustment type is PercentChangeInCapacity".
+    """
+    adjustment_type, least = configuration["AdjustmentType"], configuration["MinAdjustmentMagnitude"]
+    if adjustment_type == "PercentChangeInCapacity":
+        return least
+    words = f"MinAdjustmentMagnitude {least} is left out: it is for PercentChangeInCapacity, not {adjustment_type}."
+    return Noted(ABSENT, [Note(words, differs=False)])
 
 
 def _cooldown(seconds: int | None, scales_out: bool, period: int) -> Any:
