@@ -1,11 +1,22 @@
 """Capacities, suspended directions, the load balancer, and the comment at the head."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from fastscaler.migration.translate import NothingToImport
+from fastscaler.scaling.decision import decide
+from fastscaler.scaling.memory import Memory
+from fastscaler.scaling.observation import (
+    LoadBalancerReading,
+    MetricReading,
+    NoData,
+    Observation,
+    Reading,
+    ServiceState,
+)
 from tests.unit.migration.existing import (
     ACCOUNT,
     BALANCER,
@@ -156,6 +167,31 @@ def test_the_load_balancer_in_front_is_named_as_cloudwatch_names_it() -> None:
     assert balancer is not None
     assert balancer.load_balancer == "app/shop-alb/50dc6c495c0c9188"
     assert balancer.target_group == "targetgroup/shop-web/73e2d6bc24d8a067"
+
+
+QUIET = LoadBalancerReading(requests_per_second=1.0, peak_requests_per_second=1.0, timestamp=0.0)
+
+
+@pytest.mark.parametrize(
+    ("counters", "holds"),
+    [
+        (replace(QUIET, rejected_connections=1.0), True),
+        (replace(QUIET, error_share=0.02), True),
+        (NoData("throttled", failed=True), True),
+        (replace(QUIET, requests_per_second=1e5, peak_requests_per_second=1e5), False),
+    ],
+)
+def test_its_comment_says_what_it_holds_back(counters: LoadBalancerReading | NoData, holds: bool) -> None:
+    result = imported(CPU, ecs_service=described(TARGET_GROUP), target_groups=(group(TARGET_GROUP, BALANCER),))
+    assert (
+        "No task is taken away while it rejects connections, answers more than 1% of requests with a 5xx of its own, "
+        "or cannot be read. Its request counts have a say once a policy is on a per-task metric"
+    ) in result.comments
+    cpu = MetricReading(Reading(10.0, 0.0, 60.0, complete=True))
+    seen = Observation(ServiceState(desired=20, running=20), {"CPUUtilization": cpu}, load_balancer=counters)
+    stages = [step.stage for step in decide(result.service, seen, Memory(desired=20), 60.0).trail]
+    assert ("load balancer" in stages) is holds
+    assert "anti-flap" not in stages  # What the request counts would show up as.
 
 
 def test_a_service_without_load_balancer_has_none_and_no_comment() -> None:

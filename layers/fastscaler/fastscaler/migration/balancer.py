@@ -7,6 +7,11 @@ from typing import Any
 from fastscaler.migration.commented_yaml import ABSENT, Note, Noted
 
 LEFT_OUT = "LoadBalancer is left out: "
+WHAT_IT_DOES = (
+    "No task is taken away while it rejects connections, answers more than 1% of requests with a 5xx of its own, or "
+    "cannot be read. Its request counts have a say once a policy is on a per-task metric in requests per second "
+    "(RequestMetric)."
+)
 
 
 def load_balancer(ecs_service: Mapping[str, Any], target_groups: tuple[Mapping[str, Any], ...]) -> Noted | None:
@@ -25,9 +30,8 @@ def load_balancer(ecs_service: Mapping[str, Any], target_groups: tuple[Mapping[s
     balancer = _end(arn, "app/")
     if not balancer.startswith("app/"):
         return _left_out("only an Application Load Balancer counts requests, and the service has another kind.")
-    words = "Its request counts have a veto on scale-in."
     names = {"LoadBalancer": balancer, "TargetGroup": _end(group["TargetGroupArn"], "targetgroup/")}
-    return Noted(names, [Note(words, differs=False)])
+    return Noted(names, [Note(WHAT_IT_DOES, differs=False)])
 
 
 def _alternates(ecs_service: Mapping[str, Any]) -> bool:
