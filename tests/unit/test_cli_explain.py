@@ -174,6 +174,10 @@ class TestTheService:
                 ("--service", "dev/web"),
                 "--service dev/web: no such service; the document has prod/web, prod/api, test/web",
             ),
+            (
+                ("--service", "x\ny"),
+                "--service x\\ny: no such service; the document has prod/web, prod/api, test/web",
+            ),
             ((), "--service is needed, since there are several: prod/web, prod/api, test/web"),
         ],
     )
@@ -200,6 +204,11 @@ class TestRefusals:
             ),
             (("--metric", "Backlog=1"), "--metric Backlog=1: no policy uses it; the policies of prod/web use Requests"),
             (("--metric", "Requests"), "--metric Requests: must be KEY=VALUE, or KEY=missing"),
+            (("--metric", "a\nb=5"), "--metric a\\nb=5: no such metric; the policies of prod/web use Requests"),
+            (
+                ("--at", "9\x1b[31m"),
+                "--at 9\\x1b[31m: must be HH:MM, or a date and time such as 2026-11-21T09:30 or 2026-11-21T09:30Z",
+            ),
             (("--metric", "Requests=-1"), "--metric Requests=-1: must be a number from 0 to 1e+15, or missing"),
             (("--metric", "Requests=many"), "--metric Requests=many: must be a number from 0 to 1e+15, or missing"),
             (("--metric", "Requests=nan"), "--metric Requests=nan: must be a number from 0 to 1e+15, or missing"),
@@ -255,6 +264,10 @@ class TestRefusals:
         result = CliRunner().invoke(app, ["explain", str(tmp_path / "none.yaml"), "--json"])
         assert result.stderr == f"{tmp_path / 'none.yaml'}: cannot be read: No such file or directory\n"
         assert (result.stdout, result.exit_code) == ("", 2)
+
+    def test_of_a_file_are_one_line_whatever_it_is_called(self) -> None:
+        result = CliRunner().invoke(app, ["explain", "a\nb.yaml"])
+        assert result.stderr == "a\\nb.yaml: cannot be read: No such file or directory\n"
 
     def test_a_change_before_a_scale_in_may_be_as_large_as_the_count_was(self) -> None:
         changes = ("--desired", "4", "--last-scale-out", "60:+6", "--last-scale-in", "30:-2")

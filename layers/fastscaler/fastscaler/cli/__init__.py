@@ -9,6 +9,7 @@ except ModuleNotFoundError:
 from fastscaler.cli.explain import explain
 from fastscaler.cli.import_policies import import_policies
 from fastscaler.cli.schedules import schedules
+from fastscaler.cli.usage_errors import OneLineErrors
 from fastscaler.cli.validate import schema, validate
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
+    cls=OneLineErrors,
 )
 for command in (validate, explain, schema, schedules):
     app.command()(command)

@@ -19,6 +19,7 @@ from fastscaler.cli.situation_options import OptionRefused, Typed, chosen_servic
 from fastscaler.clock import SystemClock
 from fastscaler.explain import Explanation
 from fastscaler.explain import explain as explain_situation
+from fastscaler.one_line import one_line
 from fastscaler.scaling.policy import Service
 
 
@@ -90,7 +91,7 @@ def explain(
         )
         situation, now = situation_of(chosen, typed), time_of(at, SystemClock().now())
     except OptionRefused as refused:
-        typer.echo(f"fastscaler explain: {refused}", err=True)
+        typer.echo(f"fastscaler explain: {one_line(refused)}", err=True)
         raise typer.Exit(2) from None
     explanation = explain_situation(chosen, situation, now)
     observes = document.observes(chosen)

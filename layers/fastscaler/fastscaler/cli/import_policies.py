@@ -10,6 +10,7 @@ import typer
 from fastscaler.clock import SystemClock
 from fastscaler.errors import AccessDenied, AwsError, NotFound, Throttled, Unavailable
 from fastscaler.migration.translate import Imported, NothingToImport, translate
+from fastscaler.one_line import one_line
 
 # Error codes of credentials that AWS knows and does not take; the codes of a missing permission are others.
 NOT_VALID = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"}
@@ -32,9 +33,11 @@ def import_policies(
     """
     for option, name in (("--cluster", cluster), ("--service", service)):
         if not re.fullmatch("[A-Za-z0-9_-]{1,255}", name):
-            _fail(f"{option} {name}: must be the name, not the ARN: letters, digits, hyphens or underscores", 2)
+            _fail(
+                f"{option} {one_line(name)}: must be the name, not the ARN: letters, digits, hyphens or underscores", 2
+            )
     if output is not None and output.exists() and not force:
-        _fail(f"{output} is there already: --force overwrites it", 2)
+        _fail(f"{one_line(output)} is there already: --force overwrites it", 2)
     imported = _import(cluster, service, region, profile)
     if output is None:
         typer.echo(imported.text, nl=False)
@@ -42,7 +45,7 @@ def import_policies(
         try:
             output.write_text(imported.text, encoding="utf-8")
         except OSError as error:
-            _fail(f"{output}: cannot be written: {error.strerror}", 2)
+            _fail(f"{one_line(output)}: cannot be written: {error.strerror}", 2)
     count = imported.differences
     needs = "1 thing needs" if count == 1 else f"{count or 'no'} things need"
     where = f"{output}: " if output is not None else ""

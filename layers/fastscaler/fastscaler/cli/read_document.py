@@ -9,6 +9,7 @@ from rich.text import Text
 
 from fastscaler.document.parse import parse_document
 from fastscaler.errors import DocumentInvalid, Problem
+from fastscaler.one_line import one_line
 from fastscaler.scaling.policy import Document
 
 
@@ -17,10 +18,10 @@ def read_document(file: Path, *, problems_to_stderr: bool = False) -> Document:
     try:
         return parse_document(file.read_text(encoding="utf-8-sig"), str(file))
     except OSError as error:
-        typer.echo(f"{file}: cannot be read: {error.strerror}", err=True)
+        typer.echo(f"{one_line(file)}: cannot be read: {error.strerror}", err=True)
         raise typer.Exit(2) from None
     except UnicodeDecodeError as error:
-        typer.echo(f"{file}: cannot be read: not UTF-8 text (byte {error.start})", err=True)
+        typer.echo(f"{one_line(file)}: cannot be read: not UTF-8 text (byte {error.start})", err=True)
         raise typer.Exit(2) from None
     except DocumentInvalid as error:
         _print_problems(file, error.problems, problems_to_stderr)

@@ -10,6 +10,7 @@ import yaml
 
 from fastscaler.document.step_table_rules import plain_number
 from fastscaler.document.text import DocumentText
+from fastscaler.one_line import one_line
 
 WIDTH = 116  # Characters of a line of comment.
 ABSENT: Final = object()  # In place of a value: only the comments are written.
@@ -38,10 +39,14 @@ def render(document: Mapping[str, Any]) -> list[str]:
 
 def comment(text: str, indent: int = 0) -> list[str]:
     """The text as lines of comment; a control character in it must not end the comment."""
-    shown = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
     prefix = " " * indent + "# "
     return textwrap.wrap(
-        shown, WIDTH, initial_indent=prefix, subsequent_indent=prefix, break_long_words=False, break_on_hyphens=False
+        one_line(text),
+        WIDTH,
+        initial_indent=prefix,
+        subsequent_indent=prefix,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
