@@ -20,8 +20,25 @@ class FakeClock:
         self.now = EPOCH + seconds
 
 
+class FakeTime:
+    """A wall clock and a stopwatch that go at the same pace until the wall clock is set."""
+
+    def __init__(self) -> None:
+        self.clock, self.stopwatch = FakeClock(), FakeClock()
+
+    def pass_(self, seconds: float) -> None:
+        self.clock.now += seconds
+        self.stopwatch.now += seconds
+
+    def set_clock(self, by: float) -> None:
+        """Somebody sets the wall clock; no time passes."""
+        self.clock.now += by
+
+
 class FakeSink:
     """Keeps what it is sent, unless `errors` still holds an exception to raise."""
+
+    destination = "fake"
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)

@@ -20,7 +20,7 @@ class Site:
 
     def __init__(self) -> None:
         self.clock, self.sink = FakeClock(), FakeSink()
-        self.publisher = Publisher(self.sink, clock=self.clock)
+        self.publisher = Publisher(self.sink, alone=True, clock=self.clock, stopwatch=self.clock)
         self.app = MetricsMiddleware(self.answer, self.publisher, exclude_paths=["/health"])
         self.release = asyncio.Event()
         self.sent: list[Message] = []
@@ -30,8 +30,15 @@ class Site:
             raise RuntimeError
         if scope["path"] == "/waits" or scope["type"] == "websocket":
             await self.release.wait()
-        if scope["type"] == "http":
-            await send({"type": "http.response.start", "status": 200, "headers": []})
+        if scope["path"] == "/silent":
+            return
+        if scope["path"] == "/echo":
+            await receive()
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "text": "hello"})
+        elif scope["type"] == "http":
+            status = 503 if scope["path"] == "/busy" else 200
+            await send({"type": "http.response.start", "status": status, "headers": []})
             await send({"type": "http.response.body", "body": b"ok"})
 
     async def get(self, path: str, kind: str = "http") -> None:
@@ -65,7 +72,12 @@ def test_requests_are_counted_and_answered_as_before() -> None:
 
     site = asyncio.run(scenario())
     assert len(site.sent) == 20
-    assert site.published() == {"RequestsPerSecond": 2.0, "ActiveConnections": 0.0, "AverageResponseTime": 10}
+    assert site.published() == {
+        "RequestsPerSecond": 2.0,
+        "ActiveConnections": 0.0,
+        "HTTPCode_Target_5XX_Count": 0,
+        "AverageResponseTime": 10,
+    }
 
 
 def test_health_checks_count_for_nothing() -> None:
@@ -91,7 +103,11 @@ def test_a_request_that_waits_is_counted_and_active_before_it_is_answered() -> N
         assert site.publisher.collector.active == 0
         return published
 
-    assert asyncio.run(scenario()) == {"RequestsPerSecond": 0.2, "ActiveConnections": 1.0}
+    assert asyncio.run(scenario()) == {
+        "RequestsPerSecond": 0.2,
+        "ActiveConnections": 1.0,
+        "HTTPCode_Target_5XX_Count": 0,
+    }
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
@@ -120,7 +136,43 @@ def test_a_failing_request_counts_and_still_fails() -> None:
 
     site = asyncio.run(scenario())
     assert site.publisher.collector.active == 0
-    assert site.published()["AverageResponseTime"] == 1
+    published = site.published()
+    assert (published["AverageResponseTime"], published["HTTPCode_Target_5XX_Count"]) == (1, 1)
+
+
+def test_server_errors_are_counted_whether_sent_or_left_to_the_server() -> None:
+    async def scenario() -> Site:
+        site = Site()
+        for path in ("/", "/busy", "/silent"):
+            await site.get(path)
+        return site
+
+    site = asyncio.run(scenario())
+    published = site.published()
+    assert (published["HTTPCode_Target_5XX_Count"], published["AverageResponseTime"]) == (2, 3)
+
+
+def test_a_websocket_is_an_arrival_and_active_while_it_is_open() -> None:
+    async def scenario() -> dict[str, float]:
+        site = Site()
+        open_one = asyncio.create_task(site.get("/echo", "websocket"))
+        await asyncio.sleep(0)
+        published = site.published()
+        site.release.set()
+        await open_one
+        assert [message["type"] for message in site.sent] == ["websocket.accept", "websocket.send"]
+        assert site.publisher.collector.active == 0
+        return published
+
+    published = asyncio.run(scenario())
+    assert (published["RequestsPerSecond"], published["ActiveConnections"]) == (0.2, 1.0)
+    assert "AverageResponseTime" not in published
+
+
+def test_a_path_that_is_not_a_list_of_paths_is_refused() -> None:
+    for wrong in ("/health", ["health"], [""]):
+        with pytest.raises(ValueError, match="exclude_paths"):
+            MetricsMiddleware(Site().answer, Publisher(FakeSink(), alone=True), exclude_paths=wrong)
 
 
 def test_publishing_begins_at_start_up_and_is_flushed_before_the_server_may_exit() -> None:
@@ -133,7 +185,7 @@ def test_publishing_begins_at_start_up_and_is_flushed_before_the_server_may_exit
             await send({"type": f"lifespan.{step}.complete"})
 
     async def scenario() -> None:
-        publisher = Publisher(sink)
+        publisher = Publisher(sink, alone=True)
         messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
 
         async def receive() -> Message:
@@ -141,7 +193,7 @@ def test_publishing_begins_at_start_up_and_is_flushed_before_the_server_may_exit
 
         async def send(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                publisher.collector.request().finish()
+                publisher.collector.request().end()
             published_when_told.append(len(sink.sent))
 
         await MetricsMiddleware(app, publisher)({"type": "lifespan"}, receive, send)
@@ -151,22 +203,69 @@ def test_publishing_begins_at_start_up_and_is_flushed_before_the_server_may_exit
     assert sum(sink.values("RequestsPerSecond")) == 1 / 5
 
 
-def test_an_application_without_lifespan_publishes_from_its_first_request() -> None:
+class Server:
+    """What an ASGI server does at start-up and shutdown; `told` is what the application answered."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.messages = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive(self) -> Message:
+        return next(self.messages)
+
+    async def send(self, message: Message) -> None:
+        self.told.append(message["type"])
+
+
+@pytest.mark.parametrize("ignorance", ["raises", "returns"])
+def test_an_application_that_knows_no_lifespan_is_flushed_at_shutdown_all_the_same(ignorance: str) -> None:
+    sink, server = FakeSink(), Server()
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" and ignorance == "raises":
+            raise ValueError("Django can only handle ASGI/HTTP connections, not lifespan.")
+
+    async def scenario() -> None:
+        publisher = Publisher(sink, alone=True)
+        publisher.collector.request().end()
+        await MetricsMiddleware(app, publisher)({"type": "lifespan"}, server.receive, server.send)
+
+    asyncio.run(scenario())
+    assert server.told == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert sum(sink.values("RequestsPerSecond")) == 1 / 5
+
+
+def test_an_application_that_fails_at_start_up_still_fails() -> None:
+    server = Server()
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        await receive()
+        raise RuntimeError("no database")
+
+    async def scenario() -> None:
+        publisher = Publisher(FakeSink(), alone=True)
+        with pytest.raises(RuntimeError, match="no database"):
+            await MetricsMiddleware(app, publisher)({"type": "lifespan"}, server.receive, server.send)
+        publisher.close()
+
+    asyncio.run(scenario())
+    assert server.told == []
+
+
+def test_a_server_without_lifespan_makes_the_first_health_check_begin_publishing() -> None:
     sink = FakeSink()
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
-        assert scope["type"] == "http"
+        """Answer nothing."""
 
     async def ignore(message: Message | None = None) -> Message:
         return {}
 
     async def scenario() -> None:
-        publisher = Publisher(sink)
+        publisher = Publisher(sink, alone=True)
         middleware = MetricsMiddleware(app, publisher)
-        with pytest.raises(AssertionError):
-            await middleware({"type": "lifespan"}, ignore, ignore)  # type: ignore[arg-type]
-        await middleware({"type": "http", "path": "/"}, ignore, ignore)  # type: ignore[arg-type]
+        await middleware({"type": "http", "path": "/health"}, ignore, ignore)  # type: ignore[arg-type]
         publisher.close()
 
     asyncio.run(scenario())
-    assert sum(sink.values("RequestsPerSecond")) == 1 / 5
+    assert sink.values("RequestsPerSecond") == [0.0]

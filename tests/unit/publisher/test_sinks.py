@@ -148,5 +148,5 @@ def test_without_a_region_the_application_gets_a_sink_error(monkeypatch: pytest.
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    with pytest.raises(SinkError, match="NoRegionError"):
+    with pytest.raises(SinkError, match="no AWS Region: set AWS_REGION"):
         CloudWatchSink(cluster="shop", service="web").send([bucket("RequestsPerSecond", 1.0)])

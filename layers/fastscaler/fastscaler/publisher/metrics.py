@@ -6,12 +6,14 @@ from typing import Literal
 REQUESTS_PER_SECOND = "RequestsPerSecond"
 AVERAGE_RESPONSE_TIME = "AverageResponseTime"
 ACTIVE_CONNECTIONS = "ActiveConnections"
+SERVER_ERRORS = "HTTPCode_Target_5XX_Count"  # The load balancer's name for the same count.
 
 # Seconds, like the load balancer's own TargetResponseTime, so that one threshold and one chart axis serve both.
 UNITS: dict[str, Literal["Count/Second", "Seconds", "Count"]] = {
     REQUESTS_PER_SECOND: "Count/Second",
     AVERAGE_RESPONSE_TIME: "Seconds",
     ACTIVE_CONNECTIONS: "Count",
+    SERVER_ERRORS: "Count",
 }
 
 

@@ -1,27 +1,31 @@
-"""Publishes a process's buckets from a background thread: no request ever waits for it, or fails because of it."""
+"""Publishes a task's buckets from a background thread: no request ever waits for it, or fails because of it."""
 
 import logging
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
+from math import inf
 
-from fastscaler.publisher.collect import Collector, bucket_start
-from fastscaler.publisher.metrics import BucketMetrics
-from fastscaler.publisher.sinks import Sink, SinkError
+from fastscaler.publisher import process_events
+from fastscaler.publisher.beats import Beats
+from fastscaler.publisher.collect import Collector
+from fastscaler.publisher.ecs_metadata import meeting_point
+from fastscaler.publisher.outbox import Outbox
+from fastscaler.publisher.sinks import Sink
+from fastscaler.publisher.tally import Tally
+from fastscaler.publisher.workers import Workers
 
 _LOG = logging.getLogger("fastscaler.publisher")
-_SHORTEST_RETRY, _LONGEST_RETRY = 0.5, 4.0  # Seconds; the spread and the doubling keep a fleet from retrying in step.
-_REPORTED_REASONS = 10  # Different reasons logged within one outage; the rest would only repeat them.
+_RESTART = 30.0  # Seconds until a thread that could not be started is tried again.
 
 
 class Publisher:
-    """Collects in one process and sends each bucket once it has ended.
+    """Collects in this process; of all worker processes of the task, one sends each bucket once it has ended.
 
     A bucket that cannot be sent is tried again, together with newer ones, until it is `useful_for` seconds past its
-    end (the scaler ignores data older than 30 s), then dropped and counted in `dropped`. One publisher per task: two
-    processes that publish for the same task would each pass for a task.
+    end (the scaler ignores data older than 30 s), then dropped and counted in `dropped`. The processes of a task find
+    each other by the sink's destination; one that is `alone` looks for no others and passes for a task by itself.
     """
 
     def __init__(
@@ -30,93 +34,84 @@ class Publisher:
         *,
         bucket_seconds: int = 5,
         useful_for: float = 30.0,
+        alone: bool = False,
         clock: Callable[[], float] = time.time,
+        stopwatch: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
     ) -> None:
-        self.collector = Collector(bucket_seconds, clock=clock)
-        self.dropped = 0  # Buckets that were given up.
-        self._sink = sink
-        self._useful_for = useful_for
+        rng = rng or random.Random()
+        self.collector = Collector(bucket_seconds, clock=clock, stopwatch=stopwatch)
+        self._tally = Tally(bucket_seconds)
+        self._outbox = Outbox(sink, bucket_seconds, useful_for, clock, stopwatch, rng)
+        self._destination = sink.destination
+        self._alone = alone
         self._clock = clock
-        self._rng = rng or random.Random()
         # PutMetricData is limited per account, and the buckets of all tasks end at once: each task calls a little later
-        # (up to 1 s, or a fifth of a short bucket), always by the same amount. The timestamps do not move.
-        self._jitter = self._rng.uniform(0.0, min(1.0, bucket_seconds / 5))
-        self._pending: deque[BucketMetrics] = deque()
-        self._failures = 0
-        self._reasons: set[str] = set()
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        # (up to 1 s, or a fifth of a short bucket), always by the same number of seconds. The timestamps do not move.
+        self.spread = rng.uniform(0.0, min(1.0, bucket_seconds / 5))
+        self._no_start_before = -inf
+        # Re-entrant: a signal handler may close the publisher while this very thread starts it.
+        self._lock = threading.RLock()
+        self._beats: Beats | None = None
+        self._thread = threading.Thread()  # Never started; stands for one that has ended.
+        process_events.attend(self)
+        process_events.handle_sigterm(before_others=False)
 
-    def start(self) -> None:
-        """Begin to publish, if not begun yet. Call it in the process that serves: threads do not survive a fork."""
-        if self._thread is not None:
+    @property
+    def dropped(self) -> int:
+        """Buckets, or one process's parts of buckets, that were given up."""
+        return self._outbox.dropped + self._tally.lost
+
+    def start(self, *, closed_by_caller: bool = False) -> None:
+        """Begin to publish, if not begun yet. Call it in the process that serves: threads do not survive a fork.
+
+        Without `closed_by_caller`, SIGTERM ends publishing, ahead of whatever handler there is now. Raises nothing.
+        """
+        if self._beats is not None:
             return
         with self._lock:
-            if self._thread is None:
-                self._stop.clear()
-                self._thread = threading.Thread(target=self._run, name="fastscaler-publisher", daemon=True)
-                self._thread.start()
+            if self._beats is None and not self._thread.is_alive() and time.monotonic() >= self._no_start_before:
+                try:
+                    self._start()
+                except (OSError, RuntimeError) as error:  # Out of file descriptors, or of threads.
+                    self._no_start_before = time.monotonic() + _RESTART
+                    _LOG.warning("metrics are not published, the publisher cannot start: %s", error)
+                    return
+                process_events.handle_sigterm(before_others=not closed_by_caller)
 
     def close(self, timeout: float = 5.0) -> None:
         """Send what there is, the unfinished bucket included, and end. Waits for `timeout` seconds at most."""
+        self.close_soon()
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def close_soon(self) -> None:
+        """As `close`, but wait for nothing. For signal handlers."""
         with self._lock:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            self._stop.set()
-            thread.join(timeout)
+            beats, self._beats = self._beats, None
+            if beats is not None:
+                beats.stop()
 
-    def beat(self) -> float:
-        """Send every bucket that has ended; what the thread does each time. Returns the seconds until the next beat."""
-        self._pending.extend(bucket.metrics() for bucket in self.collector.ended())
-        self._forget_useless()
-        sent = self._send()
-        now, seconds = self._clock(), self.collector.bucket_seconds
-        next_bucket = bucket_start(now, seconds) + seconds + self._jitter - now
-        return next_bucket if sent else min(next_bucket, self._backoff())
+    def forked(self) -> None:
+        """Begin anew in a forked child: thread, sockets and what was counted are its parent's."""
+        beats, self._beats = self._beats, None
+        self._lock, self._thread = threading.RLock(), threading.Thread()
+        self.collector.forget()
+        self._outbox.forget()
+        self._tally.forget(self._tally.parts, None)
+        if beats is not None:
+            beats.abandon()
 
-    def _run(self) -> None:
-        delay = self.beat()
-        while not self._stop.wait(delay):
-            delay = self.beat()
-        self._pending.extend(bucket.metrics() for bucket in self.collector.flush())
-        self._send()
-
-    def _forget_useless(self) -> None:
-        oldest = self._clock() - self._useful_for - self.collector.bucket_seconds
-        # The second condition bounds memory should the clock be set back while nothing can be sent.
-        most = self._useful_for // self.collector.bucket_seconds + 2
-        while self._pending and (self._pending[0].start < oldest or len(self._pending) > most):
-            self._pending.popleft()
-            self.dropped += 1
-
-    def _send(self) -> bool:
-        """Whether nothing is left to send."""
-        if not self._pending:
-            return True
+    def _start(self) -> None:
+        workers = Workers(self._tally, self.collector.bucket_seconds, self._meeting_point)
+        beats = Beats(self.collector, workers, self._outbox, self._clock, self.spread)
+        thread = threading.Thread(target=beats.run, name="fastscaler-publisher", daemon=True)
         try:
-            self._sink.send(tuple(self._pending))
-        except Exception as error:  # A sink of the user's own may raise anything; the thread must outlive it.
-            retryable = isinstance(error, SinkError) and error.retryable
-            self._failed(str(error) or type(error).__name__, retryable)
-            return not retryable
-        self._pending.clear()
-        if self._reasons:
-            _LOG.warning("metrics are published again; %d buckets dropped since the start", self.dropped)
-        self._reasons.clear()
-        self._failures = 0
-        return True
+            thread.start()
+        except RuntimeError:
+            workers.close()
+            raise
+        self._beats, self._thread = beats, thread
 
-    def _failed(self, reason: str, retryable: bool) -> None:
-        self._failures += 1
-        if not retryable:
-            self.dropped += len(self._pending)
-            self._pending.clear()
-        if reason not in self._reasons and len(self._reasons) < _REPORTED_REASONS:
-            self._reasons.add(reason)
-            _LOG.warning("metrics are not published, the scaler cannot see this task: %s", reason)
-
-    def _backoff(self) -> float:
-        longest = min(_LONGEST_RETRY, _SHORTEST_RETRY * 2.0 ** min(self._failures, 10))
-        return self._rng.uniform(_SHORTEST_RETRY / 2, longest)
+    def _meeting_point(self) -> str | None:
+        return None if self._alone else meeting_point(self._destination, self.collector.bucket_seconds)

@@ -1,5 +1,6 @@
 """Where metrics go. A sink sends and reports failure; when to send, and whether again, is the publisher's decision."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ _DATA_PER_CALL = 1000
 # One value with its count takes about 100 bytes in the longest encoding (query): half of the 1 MB allowed per call.
 _VALUES_PER_CALL = 5000
 _CONNECT_TIMEOUT, _READ_TIMEOUT = 2, 3  # Seconds; together one call takes no longer than one bucket.
+_ADVICE = ": give the ECS task a task role that allows cloudwatch:PutMetricData in this namespace"
 _THROTTLED = frozenset({"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"})
 
 
@@ -30,7 +32,13 @@ class SinkError(Exception):
 
 
 class Sink(Protocol):
-    """Takes ended buckets somewhere. May block; is called from one thread at a time."""
+    """Takes ended buckets somewhere. May block; is called from one thread at a time.
+
+    `destination` says where, in words of its own: what the processes of a task publish to the same one, is added up.
+    """
+
+    @property
+    def destination(self) -> str: ...
 
     def send(self, buckets: Sequence[BucketMetrics]) -> None:
         """Send all of it, or raise `SinkError`."""
@@ -55,14 +63,21 @@ class CloudWatchSink:
         self._namespace = namespace
         self._cluster, self._service = cluster, service
         self._task: Task | None = None
-        self._client = client
+        self._given_client = client
+        self._client: CloudWatchClient | None = None
+        self._client_made_in = 0  # Process id: connections do not survive a fork.
+
+    @property
+    def destination(self) -> str:
+        """Namespace, cluster and service; the latter two are empty where ECS tells them."""
+        return f"cloudwatch {self._namespace} {self._cluster or ''} {self._service or ''}"
 
     def send(self, buckets: Sequence[BucketMetrics]) -> None:
         """One call for up to 1,000 data and 5,000 values. Takes at most 5 s a call; raises `SinkError`."""
         before = self.calls
         try:
             task = self._task = self._task or this_task(self._cluster, self._service)
-            client = self._client = self._client or cloudwatch_client()
+            client = self._given_client or self._own_client()
             for data in _calls(metric_data(buckets, task)):
                 client.put_metric_data(Namespace=self._namespace, MetricData=data)
                 self.calls += 1
@@ -71,6 +86,11 @@ class CloudWatchSink:
         except Exception as error:
             # With a part of it sent, sending all of it again would count that part twice.
             raise _sink_error(error, nothing_sent=self.calls == before) from error
+
+    def _own_client(self) -> "CloudWatchClient":
+        if self._client is None or self._client_made_in != os.getpid():
+            self._client, self._client_made_in = cloudwatch_client(), os.getpid()
+        return self._client
 
 
 def cloudwatch_client() -> "CloudWatchClient":
@@ -135,13 +155,19 @@ def _calls(data: "list[MetricDatumTypeDef]") -> "Iterator[list[MetricDatumTypeDe
 def _sink_error(error: Exception, nothing_sent: bool) -> SinkError:
     """What a failed call means, by AWS's error code and by the kind of connection error."""
     if isinstance(error, ImportError):
-        return SinkError(f"boto3 cannot be imported: {error}", retryable=False)
+        return SinkError(f"boto3 cannot be imported ({error}): install boto3 in the application", retryable=False)
     from botocore import exceptions
 
     if isinstance(error, exceptions.ClientError):
         code = error.response.get("Error", {}).get("Code", "Unknown")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return SinkError(f"PutMetricData: {code}", retryable=nothing_sent and (status >= 500 or code in _THROTTLED))
+        retryable = nothing_sent and (status >= 500 or code in _THROTTLED)
+        advice = _ADVICE if status in (401, 403) else ""
+        return SinkError(f"PutMetricData: {code}{advice}", retryable=retryable)
+    if isinstance(error, exceptions.NoCredentialsError):
+        return SinkError(f"PutMetricData: no AWS credentials{_ADVICE}", retryable=False)
+    if isinstance(error, exceptions.NoRegionError):
+        return SinkError("PutMetricData: no AWS Region: set AWS_REGION (ECS does, on Fargate)", retryable=False)
     # Not a read time-out: there the data may have been taken, and sending it again could count a bucket twice. A
     # doubled load scales a service out for nothing; one missing sample does no harm.
     passing = (
