@@ -1,4 +1,4 @@
-"""Applications that servers of the publisher's tests load: they answer their process id, and publish to standard output.
+"""Applications for the servers of the publisher's tests: they answer their process id and publish to standard output.
 
 SERVICE names the service, so that what one test starts never meets what another one starts at the same time.
 """

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="wo
 _HERE = Path(__file__).parent
 _PATIENCE = 30.0  # Seconds for what takes one or two; machines that test are busy.
 
-GUNICORN = ["gunicorn", "--workers", "4", "--bind", "127.0.0.1:{port}", "--graceful-timeout", "20"]
+GUNICORN = ["gunicorn", "--workers", "4", "--bind", "127.0.0.1:{port}", "--no-control-socket"]
 SERVERS = {
     "gunicorn, uvicorn workers": [*GUNICORN, "-k", "uvicorn.workers.UvicornWorker", "publisher_apps:asgi_app"],
     "gunicorn, own ASGI workers": [*GUNICORN, "-k", "asgi", "publisher_apps:asgi_app"],
@@ -192,3 +192,28 @@ def test_a_leader_that_is_killed_takes_only_what_it_had_not_published_of_its_own
     task.terminate()
     assert task.answered.total() - lost_at_most <= task.published <= task.answered.total(), task.log
     assert len(set(task.starts)) == len(task.starts)
+
+
+def test_a_leader_that_ends_hands_over_what_it_has(start: Callable[[list[str]], Task]) -> None:
+    task = start(SERVERS["gunicorn, sync WSGI workers"])
+    for _ in range(3):
+        wait_for(lambda: leader(task.process.pid) is not None)
+        ending = leader(task.process.pid)
+        assert ending is not None
+        task.serve(160)
+        os.kill(ending, signal.SIGTERM)  # gunicorn starts another one in its place.
+        task.serve(160, patient=True)
+        wait_for(lambda ended=ending: leader(task.process.pid) not in (None, ended))
+    task.terminate()
+    assert task.published == task.answered.total(), task.log
+    assert len(set(task.starts)) == len(task.starts)
+
+
+def test_workers_that_are_replaced_all_the_time_lose_nothing(start: Callable[[list[str]], Task]) -> None:
+    task = start([*GUNICORN, "--max-requests", "50", "publisher_apps:wsgi_app"])
+    for _ in range(3):
+        task.serve(400, patient=True)
+        time.sleep(0.4)
+    task.terminate()
+    assert len(task.answered) >= 12  # Processes.
+    assert task.published == task.answered.total(), task.log

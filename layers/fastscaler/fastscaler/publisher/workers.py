@@ -7,7 +7,6 @@ process, so the next leader is found at once. Elsewhere than on Linux every proc
 
 import errno
 import logging
-import random
 import selectors
 import socket
 import time
@@ -16,14 +15,15 @@ from secrets import token_hex
 
 from fastscaler.publisher.bucket import Bucket, bucket_start
 from fastscaler.publisher.leader import Leader
-from fastscaler.publisher.link import Gone, Link, packed
+from fastscaler.publisher.link import Gone, Link, packed, unpacked
 from fastscaler.publisher.tally import Tally
 
 _LOG = logging.getLogger("fastscaler.publisher")
 _PATIENCE = 1.0  # Seconds past a bucket's end that the leader waits for a worker that is alive.
 _GATHER = 0.5  # Seconds for which a new leader publishes nothing: the others may not have found it yet.
 _RETRY = 0.02  # Seconds between two tries to meet.
-_SETTLE = 0.2  # Seconds that a leaving leader waits for others that leave as well. Who stays longer takes over.
+_SETTLE = 0.2  # Seconds that a leaving leader waits for others that leave as well.
+_TURN = 0.1  # Seconds that a leaving process leaves to those that stay to lead.
 _LEAVE = 2.0  # Seconds within which a process has left, well or not.
 
 
@@ -50,7 +50,8 @@ class Workers:
         self._leader: Leader | None = None  # Set while this process leads others.
         self._link: Link | None = None  # To the leader, while another process leads.
         self._since = 0.0  # When this process began to lead, or lost its leader (monotonic seconds).
-        self._dismissed = False  # The leader has taken charge of all that this process sent.
+        self._has_followed = False  # So there are or were other workers, even if none has come to this leader yet.
+        self._dismissed = False  # Another process has taken charge of all that this one held.
 
     @property
     def leading(self) -> bool:
@@ -112,20 +113,20 @@ class Workers:
     def leave(self, now: float) -> list[Bucket]:
         """Leave the other workers, and leave them what is not published; what nobody takes is returned. At most 2 s.
 
-        Several processes may leave at once, in any order. A leader that is not the last one steps down.
+        Several processes may leave at once, in any order: who leads waits a moment for the others to hand in what they
+        have, and leaves all to one that stays. Each part is in the hands of one process that will publish it.
         """
         deadline = time.monotonic() + _LEAVE
-        turn = random.uniform(0.1, 0.2)  # Seconds. Who stays should lead, and has so long to be first.
         self._listen(0)
-        last = self._alone or (self._leader is not None and not self._leader.had_members)
-        while not last and not self._dismissed and time.monotonic() < deadline:
+        while not self._dismissed and time.monotonic() < deadline:
+            if self._alone:
+                break
             if self._leader:
-                last = not self._others_stay(self._leader)
-                if not last:
-                    self._step_down(self._leader)
+                if not self._others_stay(self._leader) or self._bequeath(self._leader):
+                    break
             elif self._link:
                 self._bye(self._link, deadline)
-            elif not self._try(bucket_start(now, self._seconds), lead=time.monotonic() - self._since > turn):
+            elif not self._try(bucket_start(now, self._seconds), lead=time.monotonic() - self._since > _TURN):
                 time.sleep(_RETRY)
         if self._dismissed or self._link:  # A leader that is alive but has not answered has it all in its buffer.
             self._tally.forget(self._tally.parts, None)
@@ -183,6 +184,7 @@ class Workers:
 
     def _follow(self, link: Link, counting: int) -> None:
         self._link = link
+        self._has_followed = True
         self._selector.register(link, selectors.EVENT_READ)
         self._send("hello", counting, self._tally.sealed)
         for part_id, part in self._tally.parts.items():
@@ -201,24 +203,34 @@ class Workers:
         self._link = None
         self._since = time.monotonic()
 
-    def _step_down(self, leader: Leader) -> None:
-        # What the others have counted they keep until it has left, and send to the next leader themselves. Passed on
-        # from here as well, it would count twice as soon as two processes are the last ones.
-        self._tally.forget(leader.parts, None)
-        for one in leader.sockets:
-            self._hang_up(one)
-        self._leader = None
-        self._since = time.monotonic()
-
     def _hang_up(self, one: Link | socket.socket) -> None:
         self._selector.unregister(one)
         one.close()
 
     def _others_stay(self, leader: Leader) -> bool:
+        """Wait for the workers that leave as well; whether there are others."""
+        if not (self._has_followed or leader.had_members):
+            return False
         deadline = time.monotonic() + _SETTLE
         while (left := deadline - time.monotonic()) > 0 and (leader.members or not leader.had_members):
             self._listen(left)
         return bool(leader.members)
+
+    def _bequeath(self, leader: Leader) -> bool:
+        """Leave all that is not published to a worker that stays, and let it lead; False when none took it."""
+        own = {part_id: part for part_id, part in self._tally.parts.items() if part_id not in leader.parts}
+        for heir in leader.members:
+            try:
+                for part_id, part in own.items():
+                    heir.send("part", part_id, packed(part))
+            except Gone:
+                continue
+            for one in leader.sockets:
+                self._hang_up(one)
+            self._leader = None
+            self._dismissed = True
+            return True
+        return False
 
     def _bye(self, link: Link, deadline: float) -> None:
         self._send("bye")
@@ -249,8 +261,11 @@ class Workers:
                 if kind == "left":
                     sealed, part_ids = content
                     self._tally.forget(part_ids, sealed)
+                elif kind == "part":  # The leader leaves, and this process is its heir.
+                    part_id, fields = content
+                    self._tally.add(part_id, unpacked(fields, self._seconds))
                 self._dismissed = self._dismissed or kind == "bye"
-        except (TypeError, ValueError):
+        except (LookupError, TypeError, ValueError):
             there = False
         if not there:
             self._lose_leader()
