@@ -79,6 +79,16 @@ def test_what_nobody_takes_for_a_minute_is_dropped_and_counted() -> None:
     assert tally.lost == 100 - len(tally.parts)
 
 
+def test_a_worker_whose_bucket_began_while_the_leader_was_looking_at_its_clock_loses_nothing() -> None:
+    tally = Tally(5)
+    tally.add("a:1", part(0, 2))
+    tally.add("b:1", part(5, 3))
+    assert [bucket.arrivals for bucket in tally.seal(None, START + 4.99)[0]] == [2, 3]
+    tally.add("b:2", part(0, 7))  # It comes late at the very end, after a bucket that is still open has left.
+    assert sum(bucket.arrivals for bucket in tally.seal(None, START + 5.01)[0]) == 7
+    assert tally.lost == 0
+
+
 workers = st.lists(st.lists(st.integers(0, 50), min_size=6, max_size=6), min_size=1, max_size=5)
 
 

@@ -95,7 +95,9 @@ class CloudWatchSink:
 
 def cloudwatch_client() -> "CloudWatchClient":
     """A client that answers or fails within 5 s. It does not retry: the publisher does, and knows for how long."""
-    import boto3  # Here, so that importing the publisher costs an application nothing.
+    # Here, so that importing the publisher costs an application nothing. And of boto3 only the part that is needed: all
+    # of it cannot be imported while the interpreter shuts down, when a short-lived process sends its only bucket.
+    import botocore.session
     from botocore.config import Config
 
     config = Config(
@@ -103,8 +105,11 @@ def cloudwatch_client() -> "CloudWatchClient":
         read_timeout=_READ_TIMEOUT,
         retries={"total_max_attempts": 1, "mode": "standard"},
     )
-    # A session of its own: the default one is not safe to share with the application's threads.
-    return boto3.session.Session().client("cloudwatch", config=config)
+    session = botocore.session.Session()
+    # ECS sets AWS_REGION; botocore by itself reads AWS_DEFAULT_REGION and the configuration file only.
+    region = os.environ.get("AWS_REGION")
+    client: CloudWatchClient = session.create_client("cloudwatch", region_name=region, config=config)  # type: ignore[assignment]
+    return client
 
 
 def metric_data(buckets: Sequence[BucketMetrics], task: Task) -> "list[MetricDatumTypeDef]":

@@ -50,12 +50,15 @@ class Tally:
 
     def expire(self, now: float) -> None:
         """Drop what nobody would read: parts a minute old, and those of a future that a clock set back has undone."""
-        if self.sealed is not None and now < self.sealed:
+        # `now` may be a moment older than what other processes have sent since, and what comes late at the very end
+        # leaves in the bucket after the one that is open: a bucket ahead is no future yet.
+        ahead = now + self._seconds
+        if self.sealed is not None and ahead < self.sealed:
             self._clock_set_back = True
             if now < self.sealed - _READ_BACK:
                 self.sealed = None
         for part_id, part in self.parts.items():
-            if part.start > now or part.start + self._seconds + _READ_BACK < now:
+            if part.start > ahead or part.start + self._seconds + _READ_BACK < now:
                 self._left[part_id] = self._parts.pop(part_id).start
                 self.lost += 1
         self._left = {one: start for one, start in self._left.items() if abs(now - start) <= 3 * _READ_BACK}
