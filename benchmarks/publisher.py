@@ -1,0 +1,165 @@
+"""`python -m benchmarks.publisher`: what the middleware costs an application; written to benchmarks/publisher.json.
+
+A trivial Starlette application under `wrk`, one uvicorn process each with and without the middleware, by turns in one
+run. The ratio is that of the medians. Times depend on the machine; compare ratios.
+"""
+
+import asyncio
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fastscaler.publisher.asgi import MetricsMiddleware
+from fastscaler.publisher.publisher import Publisher
+
+RESULTS = Path(__file__).parent / "publisher.json"
+ROUNDS, SECONDS, CONNECTIONS = 15, 4, 32
+CALLS, REPEATS = 20_000, 15
+APPLICATION = """
+import io
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from fastscaler.publisher import EmbeddedMetricSink, Publisher
+from fastscaler.publisher.asgi import MetricsMiddleware
+
+async def hello(request):
+    return PlainTextResponse("hello")
+
+without = Starlette(routes=[Route("/", hello)])
+sink = EmbeddedMetricSink(cluster="bench", service="web", stream=io.StringIO())
+with_it = MetricsMiddleware(without, Publisher(sink))
+"""
+Message = MutableMapping[str, Any]
+
+
+class Nowhere:
+    """A sink that takes everything."""
+
+    destination = "benchmark"
+
+    def send(self, buckets: object) -> None:
+        """Take it."""
+
+
+class Server:
+    """One uvicorn process of the application, on a port of its own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        command = ["-m", "uvicorn", "--port", str(self.port), "--log-level", "warning", "--no-access-log"]
+        self.process = subprocess.Popen([sys.executable, *command, f"trivial:{name}"], cwd=folder)
+
+    def wait(self) -> None:
+        for _ in range(200):
+            with socket.socket() as one:
+                if one.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise SystemExit("the application does not start")
+
+    def requests_per_second(self, seconds: int) -> float:
+        url = f"http://127.0.0.1:{self.port}/"
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        found = re.search(r"Requests/sec:\s+([\d.]+)", said)
+        if found is None or "Non-2xx" in said or "Socket errors" in said:
+            raise SystemExit(f"wrk did not measure: {said}")
+        return float(found[1])
+
+    def resident_megabytes(self) -> float:
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def throughput(folder: Path) -> dict[str, Any]:
+    """Requests/s with and without, by turns; and the memory of both processes after it."""
+    (folder / "trivial.py").write_text(APPLICATION)
+    servers = {name: Server(folder, name) for name in ("without", "with_it")}
+    try:
+        for server in servers.values():
+            server.wait()
+            server.requests_per_second(SECONDS)  # Warms up.
+        rates: dict[str, list[float]] = {name: [] for name in servers}
+        for turn in range(ROUNDS):
+            for name in sorted(servers, reverse=turn % 2 == 0):
+                rates[name].append(servers[name].requests_per_second(SECONDS))
+        memory = {name: server.resident_megabytes() for name, server in servers.items()}
+    finally:
+        for server in servers.values():
+            server.stop()
+    without, with_it = median(rates["without"]), median(rates["with_it"])
+    return {
+        "requests_per_second": {
+            "without": round(without),
+            "with": round(with_it),
+            "ratio": round(with_it / without, 3),
+        },
+        "ratio_of_each_turn": sorted(round(a / b, 3) for a, b in zip(rates["with_it"], rates["without"], strict=True)),
+        "resident_megabytes": {name: round(size, 1) for name, size in memory.items()},
+    }
+
+
+def microseconds_per_request() -> float:
+    """What a request costs inside the process: the middleware around an application that answers at once."""
+
+    async def app(scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[..., Any]) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def nothing(*_: object) -> Message:
+        return {}
+
+    async def per_call(one: Callable[..., Awaitable[None]]) -> float:
+        scope = {"type": "http", "path": "/"}
+        begun = time.process_time()
+        for _ in range(CALLS):
+            await one(scope, nothing, nothing)
+        return (time.process_time() - begun) / CALLS * 1e6
+
+    publisher = Publisher(Nowhere(), alone=True)
+    wrapped = MetricsMiddleware(app, publisher)
+
+    async def measure() -> float:
+        return median([await per_call(wrapped) - await per_call(app) for _ in range(REPEATS)])
+
+    cost = asyncio.run(measure())
+    publisher.close()
+    return round(cost, 2)
+
+
+def main() -> None:
+    """Measures, prints, keeps."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is missing: install it from the distribution's packages (apt-get install wrk)")
+    with TemporaryDirectory() as folder:
+        figures = {
+            "python": platform.python_version(),
+            "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "load_before": round(os.getloadavg()[0], 2),
+            "microseconds_per_request": microseconds_per_request(),
+            **throughput(Path(folder)),
+        }
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
