@@ -1,13 +1,14 @@
 """Cluster and service from the ECS task metadata endpoint, served here by a local web server."""
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from fastscaler.publisher.ecs_metadata import Task, TaskUnknown, this_task
+from fastscaler.publisher.ecs_metadata import Task, TaskUnknown, meeting_point, this_task
 
 
 class Endpoint(HTTPServer):
@@ -78,3 +79,26 @@ def test_an_endpoint_that_answers_nonsense_is_asked_again_later(endpoint: Endpoi
     with pytest.raises(TaskUnknown) as caught:
         this_task(environment=endpoint.environment)
     assert caught.value.temporary
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="worker processes meet on Linux only")
+def test_workers_meet_where_they_publish_the_same_for_the_same_task_and_nowhere_else(endpoint: Endpoint) -> None:
+    def met(task: str, destination: str = "cloudwatch Shop", seconds: int = 5) -> str | None:
+        endpoint.answer = json.dumps({"TaskARN": f"arn:aws:ecs:us-east-1:111122223333:task/shop/{task}"}).encode()
+        return meeting_point(destination, seconds, endpoint.environment)
+
+    here = met("a")
+    assert met("a") == here
+    assert (
+        len({here, met("b"), met("a", "log Shop"), met("a", seconds=10), meeting_point("cloudwatch Shop", 5, {})}) == 5
+    )
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="worker processes meet on Linux only")
+def test_workers_meet_even_if_the_task_cannot_be_told(endpoint: Endpoint) -> None:
+    endpoint.answer = b"<html>"
+    pauses: list[float] = []
+    met = {meeting_point("cloudwatch Shop", 5, endpoint.environment, pauses.append) for _ in range(2)}
+    assert len(met) == 1
+    assert None not in met
+    assert sum(pauses) < 3

@@ -61,7 +61,10 @@ class _OnSigterm:
             self._previous(number, frame)
             return
         signal.signal(number, signal.SIG_DFL)
-        threading.Thread(target=_end, args=(number,), name="fastscaler-publisher-end", daemon=True).start()
+        try:
+            threading.Thread(target=_end, args=(number,), name="fastscaler-publisher-end", daemon=True).start()
+        except RuntimeError:  # No thread is to be had, or the interpreter shuts down and has closed the publishers.
+            os.kill(os.getpid(), number)
 
 
 def _end(number: int) -> None:

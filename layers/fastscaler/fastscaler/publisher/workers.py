@@ -25,6 +25,8 @@ _RETRY = 0.02  # Seconds between two tries to meet.
 _SETTLE = 0.2  # Seconds that a leaving leader waits for others that leave as well.
 _TURN = 0.1  # Seconds that a leaving process leaves to those that stay to lead.
 _LEAVE = 2.0  # Seconds within which a process has left, well or not.
+# The leader is about to listen or to end; or file descriptors ran out, and alone this process would pass for a task.
+_PASSING = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS})
 
 
 class Workers:
@@ -161,6 +163,7 @@ class Workers:
             if self._address is None:
                 self._alone = True
                 return True
+        one = None
         try:
             one = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             one.settimeout(_GATHER)
@@ -169,10 +172,11 @@ class Workers:
             else:
                 one.connect(self._address)
                 self._follow(Link(one), counting)
-        except (ConnectionRefusedError, BlockingIOError, TimeoutError):
-            one.close()
-            return False  # It is about to listen, or about to end.
         except OSError as error:
+            if one:
+                one.close()
+            if error.errno in _PASSING or isinstance(error, TimeoutError):
+                return False
             _LOG.warning("worker processes cannot find each other (%s): each publishes as if it were a task", error)
             self._alone = True
         return True
@@ -246,8 +250,11 @@ class Workers:
                 self._wake_in.recv(4096)
                 quiet = False
             elif self._leader and one is self._leader.listener:
-                for link in self._leader.accept():
+                links = self._leader.accept()
+                for link in links:
                     self._selector.register(link, selectors.EVENT_READ)
+                if not links:  # No file descriptor is left: who waits to be accepted goes on waiting.
+                    time.sleep(_RETRY)
             elif one is self._link:
                 quiet = self._hear(one) and quiet
             elif self._leader and isinstance(one, Link) and not self._leader.read(one):

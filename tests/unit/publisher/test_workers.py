@@ -1,0 +1,97 @@
+"""Workers of one task, side by side in one process: who publishes, and what becomes of nonsense."""
+
+import socket
+import sys
+from uuid import uuid4
+
+import pytest
+
+from fastscaler.publisher.bucket import Bucket
+from fastscaler.publisher.tally import Tally
+from fastscaler.publisher.workers import Workers
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="worker processes meet on Linux only")
+START = 1_800_000_000
+AFTER = START + 7.0  # Past the leader's patience.
+
+
+class Task:
+    """The workers of one task; the first one leads."""
+
+    def __init__(self, count: int) -> None:
+        self.address = f"\0fastscaler-test-{uuid4().hex}"
+        self.workers = [self.start() for _ in range(count)]
+
+    def start(self) -> Workers:
+        workers = Workers(Tally(5), 5, lambda: self.address)
+        workers.meet(START)
+        return workers
+
+    def close(self) -> None:
+        for one in self.workers:
+            one.close()
+
+
+def counted(arrivals: int) -> Bucket:
+    return Bucket(START, 5, arrivals, 0.0)
+
+
+def arrivals(buckets: list[Bucket]) -> list[int]:
+    return [bucket.arrivals for bucket in buckets]
+
+
+def test_one_publishes_for_all() -> None:
+    task = Task(3)
+    leader, *others = task.workers
+    for number, one in enumerate(task.workers):
+        one.give([counted(10**number)])
+    leader.wait(0.7)  # A new leader publishes nothing until the others may have found it.
+    assert [arrivals(one.due(AFTER, 0.0)) for one in others] == [[], []]
+    assert arrivals(leader.due(AFTER, 0.0)) == [111]
+    assert leader.due(AFTER, 0.0) == []
+    task.close()
+
+
+def test_a_leader_that_dies_before_it_publishes_is_replaced_and_the_others_lose_nothing() -> None:
+    task = Task(3)
+    for number, one in enumerate(task.workers):
+        one.give([counted(10**number)])
+    task.workers.pop(0).close()  # As the kernel does for a process that is killed.
+    for one in task.workers:
+        one.wait(0.05)
+        one.meet(START)
+    successor = next(one for one in task.workers if one.leading)
+    successor.wait(0.7)
+    assert arrivals(successor.due(AFTER, 0.0)) == [110]
+    task.close()
+
+
+def test_a_leader_does_not_publish_again_what_its_predecessor_has() -> None:
+    task = Task(2)
+    first, second = task.workers
+    first.give([counted(1)])
+    second.give([counted(10)])
+    first.wait(0.7)
+    assert arrivals(first.due(AFTER, 0.0)) == [11]
+    first.close()
+    second.wait(0.05)
+    second.meet(START + 5)
+    second.wait(0.7)
+    assert second.due(AFTER, 0.0) == []
+    task.close()
+
+
+@pytest.mark.parametrize("nonsense", [b"\xff", b"1", b"[]", b'["part"]', b'["part","x",[1,2]]', b'["hello",null,null]'])
+def test_whoever_speaks_nonsense_is_hung_up_on_and_nobody_else(nonsense: bytes) -> None:
+    task = Task(2)
+    leader, other = task.workers
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as stranger:
+        stranger.settimeout(10)
+        stranger.connect(task.address)
+        stranger.send(nonsense)
+        other.give([counted(10)])
+        leader.give([counted(1)])
+        leader.wait(0.7)
+        assert stranger.recv(100) == b""
+    assert arrivals(leader.due(AFTER, 0.0)) == [11]
+    task.close()
