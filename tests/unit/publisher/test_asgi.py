@@ -253,7 +253,7 @@ def test_an_application_that_fails_at_start_up_still_fails() -> None:
 
 
 def test_a_server_without_lifespan_makes_the_first_health_check_begin_publishing() -> None:
-    sink = FakeSink()
+    sink, clock = FakeSink(), FakeClock()
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
         """Answer nothing."""
@@ -262,9 +262,11 @@ def test_a_server_without_lifespan_makes_the_first_health_check_begin_publishing
         return {}
 
     async def scenario() -> None:
-        publisher = Publisher(sink, alone=True)
+        publisher = Publisher(sink, alone=True, clock=clock, stopwatch=clock)
+        publisher.collector.ended()
         middleware = MetricsMiddleware(app, publisher)
         await middleware({"type": "http", "path": "/health"}, ignore, ignore)  # type: ignore[arg-type]
+        clock.at(5)
         publisher.close()
 
     asyncio.run(scenario())

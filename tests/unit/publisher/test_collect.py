@@ -161,6 +161,13 @@ def test_flush_returns_the_unfinished_bucket_too(clock: FakeClock, collector: Co
     assert [(bucket.start - EPOCH, bucket.arrivals) for bucket in collector.flush()] == [(0, 1), (5, 1)]
 
 
+def test_flush_leaves_out_an_unfinished_bucket_in_which_nothing_happened(
+    clock: FakeClock, collector: Collector
+) -> None:
+    clock.at(7)
+    assert [bucket.start - EPOCH for bucket in collector.flush()] == [0]
+
+
 class Stepping:
     """A collector whose wall clock is set by somebody; second 2 of its first bucket, with one connection open."""
 

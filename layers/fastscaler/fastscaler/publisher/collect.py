@@ -85,12 +85,18 @@ class Collector:
             return self._fetch()
 
     def flush(self) -> list[Bucket]:
-        """All buckets not fetched yet, and the open one as far as it got. Counting goes on in the rest of it."""
+        """All buckets not fetched yet, and the open one as far as it got. Counting goes on in the rest of it.
+
+        An open bucket in which nothing has happened is left out: at the end of a process it would say nothing, and
+        beside that of a worker which ended a moment earlier it would pass for another task.
+        """
         now = self._stopwatch()
         with self._lock:
             if now >= self._open.ends or self._stepped(now):
                 self._turn(now)
-            self._ended.append(self._open.close(now, self._active, self.bucket_seconds))
+            begun = self._open.close(now, self._active, self.bucket_seconds)
+            if not begun.idle:
+                self._ended.append(begun)
             self._open = _OpenBucket(-1, -inf, self.bucket_seconds)
             self._turn(now)
             return self._fetch()
