@@ -1,0 +1,44 @@
+"""FastScaler: the deployed loop itself.
+
+Every minute it is handed over to a new invocation that knows only what was stored.
+"""
+
+from dataclasses import dataclass
+
+from fastscaler import loop
+from fastscaler.pace import Pace
+from fastscaler.scaling.policy import Service
+from simulator.metric_source import SimulatedMetrics
+from simulator.ports import NothingElse, SimulatedClock, SimulatedReport, SimulatedService, SimulatedStore
+from simulator.world import World
+
+BEAT = 60  # Seconds: rate(1 minute).
+TIME_OUT = 900.0  # Seconds that one invocation may take.
+# Sandboxes that take turns: at a hand-over one is busy, so Lambda invokes the other. The learned delay lives in them.
+SANDBOXES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FastScaler:
+    """Scales by the policies of `service`."""
+
+    service: Service
+    name: str = "fastscaler"
+
+    def drive(self, world: World) -> None:
+        """Runs to the end of the trace. Raises NotSimulated for a metric that the world does not have."""
+        clock = SimulatedClock(world)
+        ecs, nothing = SimulatedService(world, clock), NothingElse()
+        metrics = SimulatedMetrics(world, self.service)
+        store, report = SimulatedStore(world, clock), SimulatedReport(world)
+        account = loop.World(store, metrics, ecs, nothing, nothing, ecs, clock, report)
+        paces = [Pace() for _ in range(SANDBOXES)]
+        beat = 0
+        while clock.t < world.end:
+            beat += 1
+            clock.limit = min(self._beat(world, beat), world.end)
+            loop.run([self.service], account, paces[beat % SANDBOXES], clock.now() + TIME_OUT)
+
+    def _beat(self, world: World, number: int) -> float:
+        """When EventBridge fires for the minute `number`; the first one, 0, fires as the run begins."""
+        return BEAT * number + world.settings.beat_spread * float(world.draws.uniform("beats", number))
