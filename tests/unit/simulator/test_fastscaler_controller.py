@@ -11,6 +11,7 @@ import pytest
 from fastscaler.document.parse import parse_document
 from fastscaler.errors import AwsError, Superseded, Throttled
 from fastscaler.look import Look
+from fastscaler.pace import AGAIN
 from fastscaler.scaling.memory import Memory
 from fastscaler.scaling.policy import Service
 from simulator.controllers.fastscaler import FastScaler
@@ -40,6 +41,12 @@ def run_surge(seed: int, settings: Settings, *, tasks: int, seconds: int, earlie
     before = 0.6 * settings.target * tasks
     trace = surge(before, 5 * before, at, int(at) + seconds)
     return at, simulate(trace, FastScaler(shipped(MinCapacity=tasks)), settings, seed)
+
+
+def surge_near(at: float, seed: int) -> Run:
+    """A surge to 1.3 times the threshold; hand-overs come on the minute, and no new task serves before the end."""
+    settings = Settings(start_tasks=10, minimum=10, start_median=90.0, beat_spread=0.0)
+    return simulate(surge(600, 1300, at, int(at) + 60), FastScaler(shipped(MinCapacity=10)), settings, seed)
 
 
 class TestReaction:
@@ -95,13 +102,17 @@ class TestHandOvers:
     @pytest.mark.parametrize("before_hand_over", range(12))
     def test_a_surge_around_a_hand_over_is_answered_once(self, before_hand_over: int) -> None:
         """One bucket may show a part of the surge and the next one all of it; nobody asks for the same tasks again."""
-        at = 240.0 - before_hand_over
-        settings = Settings(start_tasks=10, minimum=10, start_median=90.0, beat_spread=0.0)
-        service = shipped(MinCapacity=10)
-        run = simulate(surge(600, 1300, at, int(at) + 60), FastScaler(service), settings, seed=before_hand_over)
+        run = surge_near(240.0 - before_hand_over, seed=before_hand_over)
         assert len(run.calls) in (1, 2)
         assert run.calls[-1].after == 13
-        assert run.calls[0].at - at < 10.5
+
+    def test_a_hand_over_makes_no_answer_later(self) -> None:
+        """Half a minute later each of these surges meets the same part of its bucket, and no hand-over."""
+        moments = [240.0 - before for before in range(12)]
+        around = [surge_near(at, seed).calls[0].at - at for seed, at in enumerate(moments)]
+        elsewhere = [surge_near(at + 30, seed).calls[0].at - at - 30 for seed, at in enumerate(moments)]
+        assert max(around) <= max(elsewhere) + AGAIN
+        assert sum(around) <= sum(elsewhere) + len(moments) * AGAIN / 2
 
     def test_what_is_remembered_survives_many_hand_overs(self) -> None:
         """A scale-in waits for a window of 300 s: five invocations each watch a part of it."""
