@@ -1,10 +1,11 @@
 """The library's ports, on the simulated world: what AWS is to the deployed loop.
 
-No time passes inside a call but in `SimulatedStore.poll`, which the loop makes alone; so the answers do not depend on
-which of the loop's threads asks first.
+No time passes inside a call but in `SimulatedStore.poll`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
 
 from fastscaler.aws.dynamodb import Head, Takeover
 from fastscaler.errors import AwsError, Superseded
@@ -13,6 +14,27 @@ from fastscaler.loop import Ending
 from fastscaler.scaling.memory import Memory, from_json, to_json
 from fastscaler.scaling.observation import FailedLaunch, ServiceState
 from simulator.world import START, World
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class AtOnce(Executor):
+    """The port `Threads`: a call is over before the loop goes on, so no answer depends on which thread came first."""
+
+    def __init__(self, most: int, name: str) -> None:
+        """Nothing is needed."""
+
+    def submit(
+        self, fn: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Result]:
+        """The result of the call, or its error."""
+        future: Future[Result] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
 
 class SimulatedClock:

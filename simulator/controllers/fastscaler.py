@@ -3,13 +3,16 @@
 Every minute it is handed over to a new invocation that knows only what was stored.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastscaler import loop
+from fastscaler.look import Decide
 from fastscaler.pace import Pace
+from fastscaler.scaling.decision import decide
 from fastscaler.scaling.policy import Service
 from simulator.metric_source import SimulatedMetrics
-from simulator.ports import NothingElse, SimulatedClock, SimulatedReport, SimulatedService, SimulatedStore
+from simulator.ports import AtOnce, NothingElse, SimulatedClock, SimulatedReport, SimulatedService, SimulatedStore
 from simulator.world import World
 
 BEAT = 60  # Seconds: rate(1 minute).
@@ -20,10 +23,12 @@ SANDBOXES = 2
 
 @dataclass(frozen=True, slots=True)
 class FastScaler:
-    """Scales by the policies of `service`."""
+    """Scales by the policies of `service`. Another `decide` or `pace` makes another scaler: see `ablations`."""
 
     service: Service
     name: str = "fastscaler"
+    decide: Decide = decide
+    pace: Callable[[], Pace] = Pace
 
     def drive(self, world: World) -> None:
         """Runs to the end of the trace. Raises NotSimulated for a metric that the world does not have."""
@@ -31,13 +36,13 @@ class FastScaler:
         ecs, nothing = SimulatedService(world, clock), NothingElse()
         metrics = SimulatedMetrics(world, self.service)
         store, report = SimulatedStore(world, clock), SimulatedReport(world)
-        account = loop.World(store, metrics, ecs, nothing, nothing, ecs, clock, report)
-        paces = [Pace() for _ in range(SANDBOXES)]
+        account = loop.World(store, metrics, ecs, nothing, nothing, ecs, clock, report, AtOnce)
+        paces = [self.pace() for _ in range(SANDBOXES)]
         beat = 0
         while clock.t < world.end:
             beat += 1
             clock.limit = min(self._beat(world, beat), world.end)
-            loop.run([self.service], account, paces[beat % SANDBOXES], clock.now() + TIME_OUT)
+            loop.run([self.service], account, paces[beat % SANDBOXES], clock.now() + TIME_OUT, decide=self.decide)
 
     def _beat(self, world: World, number: int) -> float:
         """When EventBridge fires for the minute `number`; the first one, 0, fires as the run begins."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from fastscaler.errors import AwsError, Rejected, Unavailable
 from fastscaler.ledger import close_call
-from fastscaler.ports import Clock, ServiceApi, StateStore
+from fastscaler.ports import Clock, ServiceApi, StateStore, Threads
 from fastscaler.scaling.decision import Decision
 from fastscaler.scaling.memory import Ledger, Memory
 
@@ -34,12 +34,13 @@ class Applier:
     clock: Clock
     epoch: int
     memories: dict[str, Memory]
+    threads: Threads = ThreadPoolExecutor
     _saved: dict[str, Memory] = field(default_factory=dict)
     _calls: dict[str, Future[Scaled]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._saved = dict(self.memories)
-        self._pool = ThreadPoolExecutor(max_workers=PARALLEL_UPDATES, thread_name_prefix="update-service")
+        self._pool = self.threads(PARALLEL_UPDATES, "update-service")
 
     def memory(self, service: str) -> Memory:
         """What is remembered of the service; a new memory where nothing is."""

@@ -1,6 +1,6 @@
 """One look: gather, decide, apply, for all services in one pass with batched reads."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -11,12 +11,14 @@ from fastscaler.gather import Gatherer
 from fastscaler.inquire import Inquirer
 from fastscaler.ledger import follow
 from fastscaler.pace import BUCKET
-from fastscaler.ports import Clock, TargetHealth
+from fastscaler.ports import Clock, TargetHealth, Threads
 from fastscaler.scaling.decision import LEFT_ALONE, Decision, decide
 from fastscaler.scaling.guards import learn_of_competitor
-from fastscaler.scaling.memory import Ledger
-from fastscaler.scaling.observation import Floor, Pause, ServiceState
+from fastscaler.scaling.memory import Ledger, Memory
+from fastscaler.scaling.observation import Floor, Observation, Pause, ServiceState
 from fastscaler.scaling.policy import Service
+
+Decide = Callable[[Service, Observation, Memory, float], Decision]
 
 MAX_HEALTH_CALLS = 10  # Services whose target health is asked for in one look, for their ledgers.
 
@@ -55,14 +57,16 @@ class Looker:
         applier: Applier,
         targets: TargetHealth,
         clock: Clock,
+        threads: Threads = ThreadPoolExecutor,
+        decide: Decide = decide,
     ) -> None:
         self._services, self._observed = services, observed
         self._gatherer, self._inquirer, self._applier = gatherer, inquirer, applier
-        self._targets, self._clock = targets, clock
+        self._targets, self._clock, self._decide_one = targets, clock, decide
         self._decisions: dict[str, Decision] = {}
         self._defective: set[str] = set()  # Services in whose decision this program failed; nothing is asked of them.
         self._health_calls = 0
-        self._reader = ThreadPoolExecutor(max_workers=2, thread_name_prefix="read-services")
+        self._reader = threads(2, "read-services")
 
     def look(self, number: int, directives: Sequence[Floor | Pause], clock_ahead: float | None, *, again: bool) -> Look:
         """Looks once: at everything that is due or, `again`, only at the late metrics of hot services.
@@ -174,7 +178,8 @@ class Looker:
                 observation = self._gatherer.observe(service, directives, now)
                 if not isinstance(observation, AwsError):
                     observation = self._inquirer.add_to(observation, service.key)
-                    decisions[service.key] = decide(service, observation, self._applier.memory(service.key), now)
+                    memory = self._applier.memory(service.key)
+                    decisions[service.key] = self._decide_one(service, observation, memory, now)
             except Exception as error:
                 # Whatever it is, it must not leave the other services to nobody.
                 self._defective.add(service.key)

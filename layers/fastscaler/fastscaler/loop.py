@@ -6,6 +6,7 @@ doubled: exactly one invocation decides.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -13,7 +14,7 @@ from fastscaler.apply import Applier
 from fastscaler.errors import AwsError, Superseded, Throttled, Unavailable
 from fastscaler.gather import Gatherer
 from fastscaler.inquire import Inquirer
-from fastscaler.look import Look, Looker
+from fastscaler.look import Decide, Look, Looker
 from fastscaler.pace import AGAIN, Pace, newest_bucket_end
 from fastscaler.ports import (
     Clock,
@@ -23,7 +24,9 @@ from fastscaler.ports import (
     StateStore,
     StoppedTasks,
     TargetHealth,
+    Threads,
 )
+from fastscaler.scaling.decision import decide
 from fastscaler.scaling.policy import Service
 
 MARGIN = 15.0  # Seconds before the deadline at which the loop ends: more than a look with slow answers takes.
@@ -62,6 +65,7 @@ class World:
     targets: TargetHealth
     clock: Clock
     report: Report
+    threads: Threads = ThreadPoolExecutor
 
 
 def run(
@@ -72,13 +76,14 @@ def run(
     *,
     observed: frozenset[str] = frozenset(),
     looks: int | None = None,
+    decide: Decide = decide,
     once_started: Callable[[int], None] = lambda epoch: None,
 ) -> Ending:
     """Takes over and looks until superseded, until `looks` are done, or until `deadline` (epoch seconds) is near.
 
     Nothing is called for services in `observed`. `once_started` is called with the epoch after the first look, so that
-    nothing stands between taking over and looking. Raises AwsError where it could not take over: then the predecessor
-    goes on, unless what it would need is out of order as well.
+    nothing stands between taking over and looking. `decide` is there for a simulation of other rules. Raises AwsError
+    where it could not take over: then the predecessor goes on, unless what it would need is out of order as well.
     """
     clock, report = world.clock, world.report
     if clock.now() >= deadline - MARGIN:
@@ -89,10 +94,10 @@ def run(
     stored = _insist(world.store.read_all, "reading the memory", world, deadline - MARGIN).memories
     report.started(epoch, len(services))
     memories = {service.key: stored[service.key] for service in services if service.key in stored}
-    applier = Applier(world.ecs, world.store, clock, epoch, memories)
+    applier = Applier(world.ecs, world.store, clock, epoch, memories, world.threads)
     gatherer = Gatherer(services, world.metrics, world.ecs, clock.now())
     inquirer = Inquirer(services, world.stopped, world.scalable, clock.now())
-    looker = Looker(services, observed, gatherer, inquirer, applier, world.targets, clock)
+    looker = Looker(services, observed, gatherer, inquirer, applier, world.targets, clock, world.threads, decide)
     why: Ending = "deadline"
     try:
         number, again, looked_at = 0, False, 0.0
@@ -109,7 +114,7 @@ def run(
                 why = "finished"
                 break
             now = clock.now()
-            next_look, next_again = pace.next_look(now, looked_at), max(begun + AGAIN, now)
+            next_look, next_again = pace.next_look(now, looked_at), max(begun + pace.again, now)
             again = looked and bool(looker.late_services(begun)) and next_again < next_look
             clock.sleep(min(next_again if again else next_look, deadline - MARGIN) - now)
     except Superseded:

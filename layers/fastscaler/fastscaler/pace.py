@@ -18,12 +18,15 @@ GAIN = 0.5  # Seconds by which one late bucket, less one on time, moves the dela
 class Pace:
     """The learned delay, in seconds, between the end of a bucket and the look at it.
 
+    `again`: seconds until a late bucket of a hot service is looked at again.
+
     Follows the 90th percentile of lateness by stochastic approximation (Robbins and Monro): each late bucket moves the
     delay up by 0.45 s, each one on time down by 0.05 s, so it rests where one in ten is late. CloudWatch does not tell
     when a datapoint became visible, so an on-time look says no more than that.
     """
 
     delay: float = START_DELAY
+    again: float = AGAIN
 
     def learn(self, on_time_share: float) -> None:
         """Takes in the first look at a bucket: which share of the services had it complete."""

@@ -1,6 +1,7 @@
 """What the loop needs of the world, as small as it needs it. The adapters in `aws/` and the fakes of the tests fit."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Protocol
 
 from fastscaler.errors import AwsError
@@ -20,6 +21,13 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Waits; not at all for zero or less."""
+
+
+class Threads(Protocol):
+    """Makes what runs calls beside the loop: `ThreadPoolExecutor`, or in simulated time what runs each at once."""
+
+    def __call__(self, most: int, name: str, /) -> Executor:
+        """For up to `most` calls at once, in threads whose names begin with `name`."""
 
 
 class MetricSource(Protocol):

@@ -1,6 +1,7 @@
 """When to look: as soon as nine buckets in ten are complete, and never later than the next bucket."""
 
 from itertools import pairwise
+from math import inf
 from random import Random
 
 import pytest
@@ -78,3 +79,11 @@ def test_slow_answers_make_looks_skip_and_never_overlap(sim: Simulation) -> None
     assert [later - earlier for earlier, later in pairwise(polled[1:])] == pytest.approx(
         [10] * (len(polled) - 2), abs=1
     )
+
+
+def test_a_pace_that_never_looks_again_waits_for_the_next_bucket(sim: Simulation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=300.0)
+    sim.metrics.lateness[shop.key] = lambda end: 3.2
+    report = sim.run([shop], until=60, pace=Pace(again=inf))
+    assert not any(look.again for look in report.looks)
+    assert 11 <= len(report.looks) <= 13

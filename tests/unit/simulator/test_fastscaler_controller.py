@@ -1,19 +1,16 @@
 """FastScaler in the simulated world: the real loop, in simulated time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fastscaler.document.parse import parse_document
 from fastscaler.errors import AwsError, Superseded, Throttled
 from fastscaler.look import Look
 from fastscaler.pace import AGAIN
 from fastscaler.scaling.memory import Memory
-from fastscaler.scaling.policy import Service
 from simulator.controllers.fastscaler import FastScaler
 from simulator.metric_source import NotSimulated
 from simulator.ports import SimulatedClock, SimulatedReport, SimulatedStore
@@ -21,26 +18,15 @@ from simulator.run import Run, Trace
 from simulator.settings import Settings
 from simulator.simulate import simulate
 from simulator.world import World
-from tests.unit.simulator.worlds import steady, surge, surge_at, unaccounted
+from tests.unit.simulator.worlds import run_five_fold, shipped, steady, surge, unaccounted
 
-POLICIES = Path(__file__).parents[3] / "policies.yaml"
 # The design's reaction has no jitter of publishers in it, and calls take no time.
 DESIGN = {"publish_jitter": 0.0, "read_seconds": 0.0, "update_seconds": 0.0}
 
 
-def shipped(**changes: object) -> Service:
-    """The service of the shipped document."""
-    service = parse_document(POLICIES.read_text(), POLICIES.name).services[0]
-    return Service.model_validate(service.model_dump(by_alias=True) | changes)
-
-
-def run_surge(seed: int, settings: Settings, *, tasks: int, seconds: int, earliest: int = 180) -> tuple[float, Run]:
+def run_surge(seed: int, settings: Settings, *, tasks: int, seconds: int) -> tuple[float, Run]:
     """A 5x surge from 60% of the threshold on `tasks` tasks: when it came, and the run until `seconds` later."""
-    at = surge_at(seed, earliest)
-    settings = replace(settings, start_tasks=tasks, minimum=tasks)
-    before = 0.6 * settings.target * tasks
-    trace = surge(before, 5 * before, at, int(at) + seconds)
-    return at, simulate(trace, FastScaler(shipped(MinCapacity=tasks)), settings, seed)
+    return run_five_fold(FastScaler(shipped(MinCapacity=tasks)), seed, settings, tasks=tasks, seconds=seconds)
 
 
 def surge_near(at: float, seed: int) -> Run:

@@ -1,10 +1,17 @@
 """Traces and controllers that tests write down."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
+from fastscaler.document.parse import parse_document
+from fastscaler.scaling.policy import Service
 from simulator.run import Run, Trace
+from simulator.settings import Settings
+from simulator.simulate import Controller, simulate
 from simulator.world import World
+
+POLICIES = Path(__file__).parents[3] / "policies.yaml"
 
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
@@ -41,6 +48,21 @@ class Scripted:
                 world.update_service(self.calls[world.now], world.now)
             world.advance(world.now + 1)
             self.each_second(world)
+
+
+def shipped(**changes: object) -> Service:
+    """The service of the shipped document; `changes` replace keys of it."""
+    service = parse_document(POLICIES.read_text(), POLICIES.name).services[0]
+    return Service.model_validate(service.model_dump(by_alias=True) | changes)
+
+
+def run_five_fold(
+    controller: Controller, seed: int, settings: Settings, *, tasks: int, seconds: int
+) -> tuple[float, Run]:
+    """A 5x surge from 60% of the target on `tasks` tasks: when it came, and the run until `seconds` later."""
+    at, before = surge_at(seed, 180), 0.6 * settings.target * tasks
+    settings = replace(settings, start_tasks=tasks, minimum=tasks)
+    return at, simulate(surge(before, 5 * before, at, int(at) + seconds), controller, settings, seed)
 
 
 def unaccounted(run: Run) -> float:
