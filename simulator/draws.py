@@ -15,8 +15,8 @@ Integers = NDArray[np.int64]
 SIZE = 1 << 18  # Draws per purpose; a place beyond it meets a draw again, far from where that was used.
 STRIDE = 104_729  # Odd, so that it walks through all places.
 
-_PURPOSES = ("starts", "visibility", "jitter", "silence", "beats")
-Purpose = Literal["starts", "visibility", "jitter", "silence", "beats"]
+_PURPOSES = ("starts", "visibility", "jitter", "silence", "beats", "scrapes")
+Purpose = Literal["starts", "visibility", "jitter", "silence", "beats", "scrapes"]
 
 
 class Draws:

@@ -6,9 +6,33 @@ value would change.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 ROUNDING = 1e-9  # 360.00000000000006 / 120 needs 3 tasks, not 4; and 0.5000000000000001 s meets 0.5 s.
+
+_POSITIVE = (
+    "task_capacity",
+    "service_time",
+    "objective",
+    "time_out",
+    "target",
+    "launch_rate",
+    "start_median",
+    "visibility_median",
+)
+_NOT_NEGATIVE = (
+    "start_sigma",
+    "health_interval",
+    "health_checks",
+    "update_seconds",
+    "publish_jitter",
+    "visibility_sigma",
+    "cpu_delay",
+    "balancer_delay",
+    "pod_delay",
+    "knative_delay",
+    "read_seconds",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +44,7 @@ class Settings:
     # volume 2, section 4.4). What is above the capacity waits in the task's own queue, first come first served.
     task_capacity: float = 150.0  # Requests/s that one task can finish.
     service_time: float = 0.1  # Seconds that a request takes in an idle task.
-    objective: float = (
-        0.5  # Seconds; a request that takes longer is late. With the two above: late from 120 requests/s.
-    )
+    objective: float = 0.5  # Seconds; what takes longer is late. With the two above: above 120 requests/s.
     time_out: float = 5.0  # Seconds of waiting after which the client gives up: the request is lost.
     busiest: float = 0.9  # Utilisation above which the formula is cut off: a second is too short for its steady state.
     completions: bool = False  # The application counts requests when they finish, not when they come.
@@ -42,7 +64,9 @@ class Settings:
     # Checks until a target takes requests. ELB's documentation says that one is enough for a target that is new; two is
     # HealthyThresholdCount's minimum, and the careful assumption.
     health_checks: int = 2
-    deregistration: float = 10.0  # Seconds for which a stopping task finishes its requests (deregistration_delay).
+    # Seconds for which a stopping task finishes its requests (deregistration_delay.timeout_seconds). AWS has 300 where
+    # nothing is set; a service that scales sets less.
+    deregistration: float = 10.0
     update_seconds: float = 0.2  # Until UpdateService returns. AWS publishes none.
 
     # --- Custom metrics of the application.
@@ -57,20 +81,30 @@ class Settings:
     cpu_delay: float = 15.0
     balancer_delay: float = 30.0  # Seconds by which the ALB's counters are behind. AWS publishes none.
     pod_scrape: float = 15.0  # Seconds between two scrapes of metrics-server (--metric-resolution of its manifest).
+    # Seconds from a sync of the HPA to a scrape: each has a rhythm of its own. None: by chance, another for each seed.
+    pod_phase: float | None = None
     pod_delay: float = 1.0  # Seconds from a scrape to the answer of the metrics API. Assumed.
     knative_delay: float = 1.0  # Seconds: the autoscaler scrapes queue-proxies once a second (stat scraper, 1 s).
 
     # --- The scaler's own calls and invocations.
     read_seconds: float = 0.1  # For the reads of one look. AWS publishes none.
-    beat_spread: float = (
-        60.0  # EventBridge: a rule fires "within that minute", so gaps of 1 to 119 s (design, section 3).
-    )
+    # Seconds of the minute in which a rule may fire: "within that minute, but not on the precise 0th second"
+    # (EventBridge User Guide, scheduled rules), so gaps of up to two minutes. Taken as even; AWS publishes none.
+    beat_spread: float = 60.0
 
     def __post_init__(self) -> None:
-        positive = ("task_capacity", "service_time", "objective", "time_out", "target", "launch_rate", "start_median")
-        for name in positive:
-            if getattr(self, name) <= 0:
+        for name in _POSITIVE:
+            if not 0 < getattr(self, name) < inf:
                 raise ValueError(f"{name} = {getattr(self, name)}: must be above 0")
+        for name in _NOT_NEGATIVE:
+            if not 0 <= getattr(self, name) < inf:
+                raise ValueError(f"{name} = {getattr(self, name)}: must be at least 0")
+        if self.launch_burst < 1:
+            raise ValueError(f"launch_burst = {self.launch_burst}: must be at least 1, or no task is ever launched")
+        if self.pod_scrape < 1 or self.pod_scrape % 1:
+            raise ValueError(f"pod_scrape = {self.pod_scrape}: must be whole seconds, at least 1")
+        if self.pod_phase is not None and not 0 <= self.pod_phase < self.pod_scrape:
+            raise ValueError(f"pod_phase = {self.pod_phase}: must be from 0 to below pod_scrape = {self.pod_scrape}")
         if not self.service_time < self.objective:
             raise ValueError(f"objective = {self.objective}: must be above service_time = {self.service_time}")
         if not 0 < self.busiest < 1:

@@ -44,11 +44,11 @@ class World:
         self._version = -1  # Of the fleet when its tasks were last counted.
         self._billed = self._running = self._healthy = self._working = 0
         self._progress = progress
-        self._every: list[tuple[int, Callable[[int], None]]] = []
+        self._every: list[tuple[int, int, Callable[[int], None]]] = []
 
-    def every(self, seconds: int, action: Callable[[int], None]) -> None:
-        """Has `action` called with the time whenever a multiple of `seconds` has passed."""
-        self._every.append((seconds, action))
+    def every(self, seconds: int, action: Callable[[int], None], phase: int = 0) -> None:
+        """Has `action` called with the time whenever `phase` seconds more than a multiple of `seconds` have passed."""
+        self._every.append((seconds, phase, action))
 
     def update_service(self, desired: int, at: float, reason: str = "") -> None:
         """Calls UpdateService at `at` (seconds of the run)."""
@@ -83,8 +83,8 @@ class World:
         self.billed.append(self._billed)
         self.working.append(self._working)
         self.now = now = now + 1
-        for seconds, action in self._every:
-            if now % seconds == 0:
+        for seconds, phase, action in self._every:
+            if now % seconds == phase:
                 action(now)
         if now % PROGRESS_EVERY == 0:
             self._progress(now)

@@ -38,12 +38,14 @@ class FastScaler:
         store, report = SimulatedStore(world, clock), SimulatedReport(world)
         account = loop.World(store, metrics, ecs, nothing, nothing, ecs, clock, report, AtOnce)
         paces = [self.pace() for _ in range(SANDBOXES)]
-        beat = 0
+        minute = 0
         while clock.t < world.end:
-            beat += 1
-            clock.limit = min(self._beat(world, beat), world.end)
-            loop.run([self.service], account, paces[beat % SANDBOXES], clock.now() + TIME_OUT, decide=self.decide)
+            minute += 1
+            clock.limit = min(fires_at(world, minute), world.end)
+            loop.run([self.service], account, paces[minute % SANDBOXES], clock.now() + TIME_OUT, decide=self.decide)
 
-    def _beat(self, world: World, number: int) -> float:
-        """When EventBridge fires for the minute `number`; the first one, 0, fires as the run begins."""
-        return BEAT * number + world.settings.beat_spread * float(world.draws.uniform("beats", number))
+
+def fires_at(world: World, minute: int) -> float:
+    """When EventBridge fires in this minute of the run (seconds); in the first one, 0, it fires as the run begins."""
+    late = world.settings.beat_spread * float(world.draws.uniform("beats", minute))
+    return BEAT * minute + late if minute else 0.0

@@ -18,7 +18,10 @@ class PodCpu:
         self._values: dict[int, float] = {}
         self._shown: dict[int, float] = {}
         self._shown_from = 0.0
-        world.every(int(self._settings.pod_scrape), self._scrape)
+        interval, phase = int(self._settings.pod_scrape), self._settings.pod_phase
+        if phase is None:
+            phase = interval * float(world.draws.uniform("scrapes", 0))
+        world.every(interval, self._scrape, int(phase))
 
     def values(self, now: float) -> list[float]:
         """The figures of the pods that are ready and have one."""

@@ -11,7 +11,7 @@ from fastscaler.errors import AwsError, Superseded, Throttled
 from fastscaler.look import Look
 from fastscaler.pace import AGAIN
 from fastscaler.scaling.memory import Memory
-from simulator.controllers.fastscaler import FastScaler
+from simulator.controllers.fastscaler import FastScaler, fires_at
 from simulator.metric_source import NotSimulated
 from simulator.ports import SimulatedClock, SimulatedReport, SimulatedStore
 from simulator.run import Run, Trace
@@ -76,6 +76,15 @@ class TestHandOvers:
     def test_every_minute_a_new_invocation_takes_over(self) -> None:
         run = simulate(steady(240, 1800), FastScaler(shipped()), Settings(start_tasks=4), seed=2)
         assert run.usage.invocations == pytest.approx(30, abs=2)
+
+    def test_they_come_anywhere_within_their_minutes(self) -> None:
+        """A rule fires once a minute, so two hand-overs may be seconds or nearly two minutes apart."""
+        world = World(steady(100, 60), Settings(), seed=2)
+        moments = [fires_at(world, minute) for minute in range(600)]
+        assert [int(moment // 60) for moment in moments] == list(range(600))
+        gaps = [later - earlier for earlier, later in pairwise(moments)]
+        assert min(gaps) < 5
+        assert max(gaps) > 110
 
     @pytest.mark.parametrize("spread", [0.0, 60.0])
     def test_no_bucket_is_looked_at_twice_or_not_at_all(self, spread: float) -> None:

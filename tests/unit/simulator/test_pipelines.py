@@ -18,7 +18,9 @@ from simulator.world import START, World
 from tests.unit.simulator.worlds import Scripted, steady, surge
 
 # Ten tasks; each datapoint appears 2 s after its call, and each call is made at once.
-PUNCTUAL = Settings(start_median=20.0, start_sigma=0.0, start_tasks=10, visibility_sigma=0.0, publish_jitter=0.0)
+PUNCTUAL = Settings(
+    start_median=20.0, start_sigma=0.0, start_tasks=10, visibility_sigma=0.0, publish_jitter=0.0, pod_phase=0.0
+)
 
 
 def watch(
@@ -166,6 +168,22 @@ class TestPods:
         assert counts[30] == (10, 10), "a second after the scrape at 30 s"
         assert counts[32] == (14, 10), "new ones that were scraped once while they started"
         assert counts[46] == (14, 14)
+
+    def test_pods_are_scraped_at_another_moment_for_each_seed(self) -> None:
+        """So no run has every scrape just after the HPA has looked."""
+        moments = []
+        for seed in range(12):
+            shown: list[int] = []
+            pods: list[PodCpu] = []
+
+            def watch_pods(world: World, shown: list[int] = shown, pods: list[PodCpu] = pods) -> None:
+                shown.append(len(pods[0].values(world.now)))
+
+            controller = Scripted(connect=lambda world, pods=pods: pods.append(PodCpu(world)), each_second=watch_pods)
+            simulate(steady(750, 60), controller, replace(PUNCTUAL, pod_phase=None), seed)
+            moments.append(shown.index(10))
+        assert len(set(moments)) > 5
+        assert max(moments) - min(moments) < 15
 
     def test_a_pod_shows_what_it_used_since_the_last_scrape(self) -> None:
         pipeline, _ = watch(PodCpu, surge(750, 1200, 37.5, 60))

@@ -154,6 +154,11 @@ class TestSettings:
             ({"minimum": 5, "maximum": 4}, "minimum"),
             ({"silent_share": 1.5}, "silent_share"),
             ({"beat_spread": 61.0}, "beat_spread"),
+            ({"start_median": float("nan")}, "start_median"),
+            ({"visibility_sigma": -0.1}, "visibility_sigma"),
+            ({"launch_burst": 0.5}, "launch_burst"),
+            ({"pod_scrape": 0.5}, "pod_scrape"),
+            ({"pod_phase": 15.0}, "pod_phase"),
         ],
     )
     def test_an_impossible_world_is_refused_by_name(self, values: dict[str, float], named: str) -> None:
