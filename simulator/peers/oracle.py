@@ -7,8 +7,10 @@ stopped at once, unless that costs more than it saves: a stopped task runs on un
 runs from its launch, so a gap that is no longer than both together is bridged.
 
 With start-up times that differ this stays free of late requests and nearly the cheapest: tasks are launched in order,
-and the next launch alone decides which gaps are bridged. ECS's launch limit is not planned for: a service of up to
-100 tasks never asks for more than the 100 that start at once (AWS Fargate throttling quotas).
+the next launch alone decides which gaps it pays to bridge, and a slow one among those to come keeps tasks that it could
+not bring back in time. In the first minute of a run the oracle can be late as well: it has had no time to launch. ECS's
+launch limit is not planned for: a service of up to 100 tasks never asks for more than the 100 that start at once (AWS
+Fargate throttling quotas).
 """
 
 from collections.abc import Callable, Sequence
@@ -54,11 +56,21 @@ class Oracle:
         # A task that is still starting was launched for a second that is yet to come.
         bridged = max(self._seconds(self._launched) + self._deregistration, self._started_by - second)
         kept = min(desired, self._most(second, bridged))
+        if kept < desired:
+            kept = min(desired, max(kept, self._not_regained(second, kept)))
         count = max(kept, self._to_launch(second, desired))
         for launch in range(self._launched, self._launched + count - desired):
             self._started_by = max(self._started_by, second + self._seconds(launch))
         self._launched += max(0, count - desired)
         return count
+
+    def _not_regained(self, second: int, kept: int) -> int:
+        """The fewest tasks to keep so that later launches, slow ones among them, bring the others back in time."""
+        fewest, longest = kept, 0
+        for launch in range(self._most(second, self._longest_ahead()) - kept):
+            longest = max(longest, self._seconds(self._launched + launch))
+            fewest = max(fewest, self._most(second, longest) - launch)
+        return fewest
 
     def _to_launch(self, second: int, desired: int) -> int:
         """The count that may not wait until the next second; 0 where no launch is due."""

@@ -120,6 +120,13 @@ class TestTimelines:
         _, _, counts = replay(steps((100, 1), (100, 3)), lambda launch: 60 if launch == 0 else 20, 1)
         assert (counts[39], counts[40], counts[79], counts[80]) == (1, 2, 2, 3)
 
+    def test_tasks_that_a_slow_start_could_not_bring_back_are_kept(self) -> None:
+        """The next launch takes 5 s, those after it a minute: of four tasks to spare for 40 s, one can go."""
+        need = steps((20, 6), (40, 2), (100, 6))
+        serving, _, counts = replay(need, lambda launch: 5 if launch == 0 else 60, 6)
+        assert min(counts[20:60]) == 5
+        assert all(have >= want for have, want in zip(serving, need, strict=True))
+
 
 needs = st.lists(st.tuples(st.integers(1, 12), st.integers(0, 4)), min_size=1, max_size=8)
 

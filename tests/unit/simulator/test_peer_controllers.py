@@ -99,6 +99,15 @@ def test_the_oracle_is_never_late_and_the_cheapest_of_those_who_are_not(seed: in
             assert run.billed.sum() >= best.billed.sum(), peer.name
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_oracle_is_never_late_on_a_load_that_jumps(seed: int) -> None:
+    """Every half minute another load, with noise: tasks go and come again while others are still starting."""
+    rng = np.random.default_rng(seed)
+    load = rng.poisson(rng.gamma(4, 250, 240).repeat(30)).astype(float)
+    run = simulate(Trace("jumps", load.tolist()), peers.oracle(), seed=seed)
+    assert (run.late + run.lost)[60:].sum() == 0
+
+
 def test_without_scaling_nothing_is_called() -> None:
     run = simulate(busy_day(), peers.no_scaling(), TEN)
     assert run.calls == ()
