@@ -36,17 +36,17 @@ def test_the_bill_of_the_shipped_document(columns: str | None, monkeypatch: pyte
         "\n"
         "                                 reads/hour   billed/month       USD   USD busy\n"
         "fast-scaling-cluster/fast-scaling-service\n"
-        "  RequestsPerSecond                     780        561,600      5.62       7.92\n"
+        "  RequestsPerSecond                     780        561,600      5.62       9.07\n"
         "  load balancer, 3 counters              60        129,600      1.30       1.30\n"
         "  FastScaler's own metrics                                      2.10       2.40\n"
         "all services together\n"
         "  Lambda, 256 MB, x86_64                                       10.80      10.80\n"
         "  Lambda, overlap at hand-overs                                 0.46       0.46\n"
-        "  DynamoDB, reads                                               0.08       0.11\n"
+        "  DynamoDB, reads                                               0.08       0.12\n"
         "  DynamoDB, writes                                              0.03       0.05\n"
         "  FastScaler's own metrics                                      1.20       1.20\n"
         "  logs                                                          0.03       0.03\n"
-        "total                                                          21.61      24.26\n"
+        "total                                                          21.61      25.43\n"
         "\n"
         "us-east-1, list prices, 30 days, no free tier.\n"
         "Busy: load above half of a scale-out threshold all month; late data is reread.\n"
@@ -87,11 +87,11 @@ def test_json_is_one_object_by_file_and_problems_go_to_standard_error(invalid: s
     (service,) = bills["policies.yaml"]["services"]
     assert service["items"][0] == {
         "name": "RequestsPerSecond",
-        "usd": {"calm": 5.616, "busy": 7.92},
-        "reads_per_hour": {"calm": 780.0, "busy": 1100.0},
-        "billed_per_month": {"calm": 561600.0, "busy": 792000.0},
+        "usd": {"calm": 5.616, "busy": 9.072},
+        "reads_per_hour": {"calm": 780.0, "busy": 1260.0},
+        "billed_per_month": {"calm": 561600.0, "busy": 907200.0},
     }
-    assert bills["policies.yaml"]["total"] == {"calm": 21.6103, "busy": 24.2641}
+    assert bills["policies.yaml"]["total"] == {"calm": 21.6103, "busy": 25.4305}
     assert "MinCapacity = 101" in result.stderr
     assert result.exit_code == 1
 

@@ -113,7 +113,7 @@ class TestReads:
     def test_a_metric_per_task_is_billed_as_one(self) -> None:
         requests = items_of(service())["Requests"]
         assert requests.usd.calm == pytest.approx(5.616)
-        assert requests.billed_per_month == Range(561_600, 792_000)
+        assert requests.billed_per_month == Range(561_600, 907_200)
 
 
 class TestTheWhole:
@@ -176,7 +176,7 @@ class TestThePage:
     def test_says_what_a_busy_service_costs(self) -> None:
         item = items_of(service())["Requests"]
         assert item.billed_per_month is not None
-        busy = ["1,100", f"{item.billed_per_month.busy:,.0f} x 0.01 per 1,000", f"{item.usd.busy:.2f}"]
+        busy = ["1,260", f"{item.billed_per_month.busy:,.0f} x 0.01 per 1,000", f"{item.usd.busy:.2f}"]
         assert row("the same, always busy") == busy
 
     def test_says_what_the_load_balancer_and_the_metrics_about_a_service_cost(self) -> None:

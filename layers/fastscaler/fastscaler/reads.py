@@ -15,7 +15,7 @@ PER_HOUR = 60  # Invocations: EventBridge's rate(1 minute), each taking over fro
 PHASES = 64  # A hand-over may come anywhere within a minute; the figures are means over so many places.
 # Repeated looks in an hour at a service that is busy all the time: the most that benchmarks/billing.py counts for 1 to
 # 50 tasks, whose datapoints become visible after 2 s (median, log-normal, sigma 0.3).
-REPEATED_LOOKS = 320.0
+REPEATED_LOOKS = 480.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class TestReadEvery:
         ]
         shop = sim.add(a_service(Metrics=metrics, Policies=policies), tasks=4, load=HOT)
         report = sim.run([shop], until=300)
-        assert sum(look.again for look in report.looks) <= 0.15 * len(report.looks), "one bucket in ten is late"
+        assert sum(look.again for look in report.looks) <= 0.3 * len(report.looks), "three buckets in ten are late"
         assert report.times[-1] % 5 <= 1.5
         assert 9 <= len(sim.metrics.times_read(shop.key, "Connections")) <= 11
 
