@@ -114,7 +114,7 @@ def _decide_near(far: Service, service: Service, observation: Observation, memor
     decision = decide(service, observation, memory, now)
     if decision.recommended >= decision.current:
         return decision
-    return replace(decide(far, observation, memory, now), hot=decision.hot)
+    return replace(decide(far, observation, memory, now), load_share=decision.load_share)
 
 
 def _out_of_reach(policy: Policy) -> Policy:

@@ -25,9 +25,9 @@ PER_LOG_BYTE = 0.50 / 1_000_000_000
 MEMORY_GB = 0.25  # MemorySize of the template.
 OVERLAP = 2.5  # Seconds, on average, until an invocation that was taken over from looks again and ends.
 # Metrics that are published about the loop, and about each service: one of them only in hours with a scale-out.
-LOOP_METRICS, SERVICE_METRICS, SCALE_OUT_METRICS = 4, 7, 1
+LOOP_METRICS, SERVICE_METRICS, SCALE_OUT_METRICS = 9, 7, 1
 # Bytes of log at INFO in an hour, metrics included: of the loop, and of each service.
-LOOP_LOG, SERVICE_LOG = 54_000, 34_000
+LOOP_LOG, SERVICE_LOG = 75_000, 37_000
 # Writes of memory for one service in a day: two for each of 20 activities, and one for each 30 s of two hours in which
 # it waits to scale in. Each is a transaction of two items, and transactions are billed twice.
 WRITES_A_DAY, UNITS_PER_WRITE = 2 * 20 + 2 * 3600 // 30, 4

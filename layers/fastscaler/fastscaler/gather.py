@@ -55,6 +55,7 @@ class Gatherer:
         self._series = {read.name: _Series() for service in services for read in self._reads[service.key]}
         self._states: dict[str, ServiceState | AwsError] = {}
         self._described_at: dict[str, float] = {}
+        self.metrics_read = 0  # As GetMetricData bills them: an expression counts as the metrics that it is made of.
 
     def read_due(self, services: Iterable[Service], now: float) -> list[AwsError]:
         """Reads every metric of `services` that is due, in one batch; the errors met."""
@@ -91,6 +92,7 @@ class Gatherer:
         if not reads:
             return []
         answers = self._metrics.read(reads, now)
+        self.metrics_read += sum(max(1, len(read.components)) for read in reads)
         errors: dict[str, AwsError] = {}
         for read in reads:
             series, answer = self._series[read.name], answers[read.name]

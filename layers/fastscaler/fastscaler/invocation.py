@@ -102,7 +102,7 @@ def _observe(adapters: Adapters, deadline: float, looks: int) -> dict[str, Any]:
     """A few looks that change nothing: nothing is taken over, written or called."""
     document = _load(adapters).document
     observed = frozenset(service.key for service in document.services)
-    report = LastLook(LogReport(adapters.logger, adapters.metrics_namespace, adapters.clock, observed))
+    report = LastLook(LogReport(adapters.logger, None, adapters.clock, observed))
     store = ReadOnlyStore(adapters.table)
     world = _world(adapters, store, report)
     why = loop.run(document.services, world, replace(adapters.pace), deadline, observed=observed, looks=looks)

@@ -30,6 +30,7 @@ class Look:
     `errors` pairs each error with the service it concerns, empty where it concerns several; `notes` pairs a service
     with what came to light about it apart from its decision. `again`: this look came
     after a first one at the same bucket. `clock_ahead`: seconds by which this machine's clock leads AWS's.
+    `metrics_read`: the metrics that GetMetricData bills for it.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Look:
     notes: Sequence[tuple[str, str]] = ()
     errors: Sequence[tuple[str, AwsError]] = ()
     clock_ahead: float | None = None
+    metrics_read: int = 0
 
 
 class Looker:
@@ -73,7 +75,7 @@ class Looker:
 
         Raises Superseded. An AwsError of one service leaves the others alone and its own count where it is.
         """
-        at = self._clock.now()
+        at, read_before = self._clock.now(), self._gatherer.metrics_read
         services = self.late_services(at) if again else self._services
         errors = self._gather(services, at, again=again)
         # The clock is read again: data is judged at the time at which it was there.
@@ -91,7 +93,20 @@ class Looker:
             notes = self._learn_of_competitors(services, read, errors)
         states = {key: state for key in decisions if isinstance(state := self._gatherer.state(key), ServiceState)}
         finished = self._clock.now()
-        return Look(number, at, finished, again, decisions, states, scaled, ledgers, notes, tuple(errors), clock_ahead)
+        return Look(
+            number=number,
+            at=at,
+            finished=finished,
+            again=again,
+            decisions=decisions,
+            states=states,
+            scaled=scaled,
+            ledgers=ledgers,
+            notes=notes,
+            errors=tuple(errors),
+            clock_ahead=clock_ahead,
+            metrics_read=self._gatherer.metrics_read - read_before,
+        )
 
     def late_services(self, now: float) -> list[Service]:
         """The hot services whose newest bucket is not complete yet."""

@@ -1,9 +1,11 @@
 """Shows the work: structured logs and CloudWatch metrics (EMF) of what the loop does.
 
 One record per change of desired count or of reason, one summary a minute, every look at DEBUG. Metrics are flushed by
-the loop once a minute, not when the handler ends fourteen minutes later; at most ten per service.
+the loop once a minute, not when the handler ends fourteen minutes later; at most nine per service. What they mean, and
+what they cost: docs/operations.md, docs/cost.md.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,6 +23,8 @@ from fastscaler.scaling.memory import Ledger
 SUMMARY_EVERY = 60.0  # Seconds between two summaries, which are also the datapoints of the metrics.
 CLOCK_TOLERANCE = 1.0  # Seconds by which this machine's clock may differ from AWS's before it is reported.
 
+Values = dict[str, tuple[MetricUnit, float]]  # By metric.
+
 
 @dataclass
 class _Service:
@@ -29,6 +33,7 @@ class _Service:
     said: tuple[str, int] | None = None
     decision: Decision | None = None
     running: int = 0
+    load_share: float | None = None  # The highest since the last summary: a surge may be over by the next.
     decided_at: float = 0.0
     bucket_end: float | None = None
     holds: int = 0
@@ -43,14 +48,20 @@ class _Minute:
     looks: int = 0
     looks_again: int = 0
     slowest: float = 0.0
+    metrics_read: int = 0
     errors: dict[str, int] = field(default_factory=dict)
     logged: set[tuple[str, str]] = field(default_factory=set)
 
 
 class LogReport:
-    """The port `Report`, on Powertools Logger and Metrics. `observed` services are decided for, and left alone."""
+    """The port `Report`, on Powertools Logger and Metrics. `observed` services are decided for, and left alone.
 
-    def __init__(self, logger: Logger, namespace: str, clock: Clock, observed: frozenset[str] = frozenset()) -> None:
+    Without a `namespace` no metrics are sent: an invocation that is not the loop must not pass for it.
+    """
+
+    def __init__(
+        self, logger: Logger, namespace: str | None, clock: Clock, observed: frozenset[str] = frozenset()
+    ) -> None:
         self._logger, self._namespace, self._clock, self._observed = logger, namespace, clock, observed
         self._services: dict[str, _Service] = {}
         self._minute = _Minute(until=clock.now() + SUMMARY_EVERY)
@@ -75,6 +86,7 @@ class LogReport:
         minute.looks += 1
         minute.looks_again += look.again
         minute.slowest = max(minute.slowest, look.finished - look.at)
+        minute.metrics_read += look.metrics_read
         for name, error in look.errors:
             self._count(error, name, "a call failed: the count is held" if name else "a call failed")
         applied = {scaled.service for scaled in look.scaled if scaled.error is None}
@@ -83,6 +95,8 @@ class LogReport:
             service.decision, service.decided_at = decision, look.at
             service.bucket_end = decision.bucket_end or service.bucket_end
             service.running = look.states[name].running
+            shares = (share for share in (service.load_share, decision.load_share) if share is not None)
+            service.load_share = max(shares, default=None)
             service.holds += decision.held
             self._decided(name, service, applied=name in applied)
         for name, what in look.notes:
@@ -156,14 +170,18 @@ class LogReport:
                 "LooksAgain": (MetricUnit.Count, minute.looks_again),
                 "LookSeconds": (MetricUnit.Seconds, minute.slowest),
                 "Errors": (MetricUnit.Count, sum(minute.errors.values())),
+                "MetricsRead": (MetricUnit.Count, minute.metrics_read),
+                **(_fleet_metrics(self._services.values()) if minute.looks else {}),
             }
         )
         for name, service in self._services.items():
-            self._emit(_service_metrics(service, now), name)
-            service.holds = service.errors = 0
+            self._emit(_service_metrics(service, now, observed=name in self._observed), name)
+            service.holds, service.errors, service.load_share = 0, 0, None
             service.decision = None  # A service that nothing is decided for any more must not look as it did.
 
-    def _emit(self, values: dict[str, tuple[MetricUnit, float]], service: str | None = None) -> None:
+    def _emit(self, values: Values, service: str | None = None) -> None:
+        if self._namespace is None:
+            return
         # One dimension, Powertools' own: the ECS service, or this function for what concerns the loop.
         metrics = EphemeralMetrics(namespace=self._namespace, service=service)
         for metric, (unit, value) in values.items():
@@ -181,9 +199,22 @@ def emit_count(namespace: str, metric: str) -> None:
     metrics.flush_metrics()
 
 
-def _service_metrics(service: _Service, now: float) -> dict[str, tuple[MetricUnit, float]]:
+def _fleet_metrics(services: Iterable[_Service]) -> Values:
+    """How many services are in trouble: for alarms, which cannot know the services of a policy document."""
+    decisions = [service.decision for service in services if service.decision is not None]
+    launches = [decision.memory.launch for decision in decisions]
+    counts = {
+        "ServicesAtMaximum": sum(decision.at_maximum for decision in decisions),
+        "ServicesWithStaleData": sum(decision.stale for decision in decisions),
+        "ServicesInConflict": sum(bool(decision.memory.conflict) for decision in decisions),
+        "ServicesWithLaunchFailures": sum(launch is not None and launch.failed > 0 for launch in launches),
+    }
+    return {metric: (MetricUnit.Count, count) for metric, count in counts.items()}
+
+
+def _service_metrics(service: _Service, now: float, *, observed: bool) -> Values:
     decision = service.decision
-    values: dict[str, tuple[MetricUnit, float]] = {
+    values: Values = {
         "Holds": (MetricUnit.Count, service.holds),
         "ServiceErrors": (MetricUnit.Count, service.errors),
     }
@@ -193,14 +224,13 @@ def _service_metrics(service: _Service, now: float) -> dict[str, tuple[MetricUni
         return values
     values["DesiredCount"] = (MetricUnit.Count, decision.desired)
     values["RunningCount"] = (MetricUnit.Count, service.running)
-    values["TasksInFlight"] = (MetricUnit.Count, max(0, decision.desired - service.running))
-    # These two only while there is something to tell: a custom metric is billed for the hours in which it is sent.
-    if decision.memory.conflict:
-        values["Conflict"] = (MetricUnit.Count, 1)
+    asked_for = decision.current if observed else decision.desired
+    values["TasksInFlight"] = (MetricUnit.Count, max(0, asked_for - service.running))
+    if service.load_share is not None:
+        values["LoadPercent"] = (MetricUnit.Percent, round(100 * service.load_share, 1))
+    # Only while there is something to tell: a custom metric is billed for the hours in which it is sent.
     if decision.memory.launch is not None and decision.memory.launch.failed:
         values["LaunchFailures"] = (MetricUnit.Count, decision.memory.launch.failed)
-    if decision.loads:
-        values["LoadPerTask"] = (MetricUnit.NoUnit, next(iter(decision.loads.values())).per_task)
     return values
 
 

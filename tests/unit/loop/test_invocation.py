@@ -126,6 +126,13 @@ class TestPolicies:
 
 
 class TestObserve:
+    def test_it_does_not_pass_for_the_loop(
+        self, sim: Simulation, invoke: Invoke, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        sim.add(a_service(), tasks=4, load=1200.0)
+        invoke(OBSERVE)
+        assert [record for record in printed(capsys) if "_aws" in record] == []
+
     def test_it_decides_and_leaves_no_trace(self, sim: Simulation, invoke: Invoke) -> None:
         shop = sim.add(a_service(), tasks=4, load=1200.0)
         answer = invoke(OBSERVE)

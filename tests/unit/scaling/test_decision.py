@@ -667,6 +667,38 @@ class TestShowingItsWork:
     def test_without_data_nothing_is_hot(self) -> None:
         assert not decided(TRACKING, 10).hot
 
+    def test_the_load_is_told_as_a_share_of_the_threshold_that_is_nearest(self) -> None:
+        both = service(tracking(200, ScaleOutTolerance=0), stepping(threshold=400, metric="Latency"))
+        assert decided(both, 10, load=1000, latency=100).load_share == 0.5
+        assert decided(both, 10, load=1000, latency=300).load_share == 0.75
+        assert decided(both, 10, load=3000, latency=300).load_share == 1.5
+        assert decided(both, 10).load_share is None
+
+    def test_above_a_threshold_of_nothing_anything_is_too_much(self) -> None:
+        empty = service(stepping(threshold=0, metric="Backlog"))
+        assert decided(empty, 10, backlog=0).load_share == 0
+        assert decided(empty, 10, backlog=3).load_share == 1
+
+    def test_data_that_has_been_away_for_stale_after_is_told(self) -> None:
+        for age, stale in ((29, False), (31, True)):
+            absent = Observation(ServiceState(10, 10), {"Requests": MetricReading(NoData("no datapoints", age))})
+            assert decide(TRACKING, absent, Memory(desired=10), NOW).stale is stale
+
+    def test_it_is_stale_too_while_the_load_balancer_stands_in(self) -> None:
+        absent = {"Requests": MetricReading(NoData("stale", 31))}
+        seen = Observation(ServiceState(10, 10), absent, LoadBalancerReading(30, 30, START - 60))
+        assert decide(WITH_BALANCER, seen, Memory(desired=10), NOW).stale
+
+    def test_latency_is_not_stale_while_there_are_no_requests(self) -> None:
+        assert not decided(service(tracking(), stepping(metric="Latency")), 10, load=0).stale
+
+    @pytest.mark.parametrize(("load", "at_maximum"), [(900, False), (1000, True), (9000, True)])
+    def test_a_count_that_cannot_rise_is_told(self, load: float, at_maximum: bool) -> None:
+        assert decided(service(highest=10), 9, load=load).at_maximum is at_maximum
+
+    def test_a_service_that_is_pinned_to_one_count_is_not_at_its_maximum(self) -> None:
+        assert not decided(service(lowest=10, highest=10), 10, load=9000).at_maximum
+
     def test_what_the_load_is(self) -> None:
         decision = decided(TRACKING, 10, load=1000)
         assert decision.loads["Requests"].shown == 100

@@ -192,7 +192,8 @@ class TestLoadBalancerStandsIn:
 
 
 def missing(scaled: Service, observation: Observation) -> str:
-    return missing_data(scaled, observation, project_all(scaled, observation, Capacity(10, 10)))
+    found = missing_data(scaled, observation, project_all(scaled, observation, Capacity(10, 10)))
+    return next((f"{key}: {absent.reason}" for key, absent in found.items()), "")
 
 
 class TestMissingData:

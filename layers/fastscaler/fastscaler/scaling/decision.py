@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fastscaler.scaling import behavior, guards, history, step_scaling, target_tracking
-from fastscaler.scaling.load import Capacity, Load, is_blind, missing_data, project_all
+from fastscaler.scaling.load import Capacity, Load, is_blind, is_stale, missing_data, project_all
 from fastscaler.scaling.memory import INTENT_LIFETIME, Activity, Memory, reconcile
 from fastscaler.scaling.observation import Observation, ServiceState
 from fastscaler.scaling.policy import Policy, Service, StepScalingPolicy
@@ -28,8 +28,9 @@ class Decision:
     that had the last word, without figures, so that two decisions for the same reason compare equal; `reason` is the
     sentence with its figures. `activity` is what to record when the count changes, None when it stands; `memory` is
     what to remember either way. `bucket_end` is the end of the bucket that asks for most tasks, of the newest one where
-    none asks for more (epoch seconds). `hot`: a scale-out threshold is near. `noted`: something that was not of this
-    controller's doing.
+    none asks for more (epoch seconds). `load_share`: the load of the hottest policy as a share of its scale-out
+    threshold, None without data or without such a threshold. `stale`: data has been missing for longer than StaleAfter.
+    `at_maximum`: the count cannot rise any further. `noted`: something that was not of this controller's doing.
     """
 
     desired: int
@@ -42,13 +43,20 @@ class Decision:
     activity: Activity | None = None
     loads: Mapping[str, Load] = field(default_factory=dict)
     bucket_end: float | None = None
-    hot: bool = False
+    load_share: float | None = None
+    stale: bool = False
+    at_maximum: bool = False
     noted: str = ""
 
     @property
     def held(self) -> bool:
         """Whether a rule kept the count from where the policies wanted it."""
         return self.desired == self.current != self.recommended
+
+    @property
+    def hot(self) -> bool:
+        """Whether a scale-out threshold is near."""
+        return self.load_share is not None and self.load_share > HOT_SHARE
 
 
 def decide(service: Service, observation: Observation, memory: Memory, now: float) -> Decision:
@@ -65,7 +73,8 @@ def decide(service: Service, observation: Observation, memory: Memory, now: floa
     raised = memory.raised_since(now - service.task_start_timeout)
     capacity = Capacity(current, state.running, raised, state.deployment_in_progress, memory.activities, memory.running)
     loads = project_all(service, observation, capacity)
-    missing = missing_data(service, observation, loads)
+    absent = missing_data(service, observation, loads)
+    missing = next((f"{key}: {no_data.reason}" for key, no_data in absent.items()), "")
     proposals = [_best(policy, service, loads[policy.metric], capacity, memory, now) for policy in service.policies]
     blind = bool(missing) and is_blind(service, observation, loads)
     recommendation = _recommend(service, proposals, current, missing, blind)
@@ -101,7 +110,9 @@ def decide(service: Service, observation: Observation, memory: Memory, now: floa
         activity=_activity(service, proposals, memory, recommended, current, desired, now),
         loads={key: found[0] for key, found in loads.items() if found},
         bucket_end=_bucket_end(proposals, loads),
-        hot=_is_hot(service, loads),
+        load_share=_load_share(service, loads),
+        stale=is_stale(service, absent),
+        at_maximum=desired >= service.max_capacity > service.min_capacity,  # One that is pinned is always there.
         noted="; ".join(note for note in (known.note, guard_note) if note),
     )
 
@@ -238,8 +249,9 @@ def _bucket_end(proposals: Sequence[Proposal], loads: Mapping[str, Sequence[Load
     return max((load.bucket_end for found in loads.values() for load in found), default=None)
 
 
-def _is_hot(service: Service, loads: Mapping[str, Sequence[Load]]) -> bool:
-    """Whether any load is above half of a scale-out threshold."""
+def _load_share(service: Service, loads: Mapping[str, Sequence[Load]]) -> float | None:
+    """The load of the hottest policy as a share of its scale-out threshold."""
+    shares = []
     for policy in service.policies:
         if isinstance(policy, StepScalingPolicy):
             threshold = step_scaling.scale_out_threshold(policy)
@@ -247,6 +259,7 @@ def _is_hot(service: Service, loads: Mapping[str, Sequence[Load]]) -> bool:
         else:
             threshold = target_tracking.scale_out_threshold(policy)
             shown = max((load.per_serving for load in loads[policy.metric]), default=None)
-        if threshold is not None and shown is not None and shown > HOT_SHARE * threshold:
-            return True
-    return False
+        if threshold is not None and shown is not None:
+            # Above a threshold of 0, as of a queue that should be empty, any load is one too much.
+            shares.append(shown / threshold if threshold > 0 else float(shown > threshold))
+    return max(shares, default=None)

@@ -139,15 +139,16 @@ def _stand_in(
     return (Reading(rate / max(1, capacity.running), balancer.timestamp, 0.0, complete=False, total=rate),)
 
 
-def missing_data(service: Service, observation: Observation, loads: Mapping[str, Sequence[Load]]) -> str:
-    """Which data a scale-in would need and does not have; empty where nothing is missing.
+def missing_data(service: Service, observation: Observation, loads: Mapping[str, Sequence[Load]]) -> dict[str, NoData]:
+    """Which data a scale-in would need and does not have, by metric; empty where nothing is missing.
 
     Request-sampled metrics are silent while there are no requests. That is believed only of the application's own
     metrics that could be read, and only while a per-task metric proves that the publishers are alive.
     """
     complete = {key for key, found in loads.items() if found and found[0].complete}
+    missing: dict[str, NoData] = {}
     if service.used_metrics.keys() <= complete:
-        return ""
+        return missing
     alive = any(service.metrics[key].per_task for key in complete)
     for key in dict.fromkeys(policy.metric for policy in service.policies):
         if key in complete:
@@ -159,8 +160,13 @@ def missing_data(service: Service, observation: Observation, loads: Mapping[str,
         own = isinstance(metric, Metric) and not (metric.is_of_aws or metric.is_shared_load)
         believed = alive and own and not absent.failed
         if not believed:
-            return f"{key}: {absent.reason}"
-    return ""
+            missing[key] = absent
+    return missing
+
+
+def is_stale(service: Service, missing: Mapping[str, NoData]) -> bool:
+    """Whether any of what is `missing` has been so for longer than StaleAfter."""
+    return any(absent.age > service.patience[key] for key, absent in missing.items())
 
 
 def is_blind(service: Service, observation: Observation, loads: Mapping[str, Sequence[Load]]) -> bool:
