@@ -44,9 +44,11 @@ def test_the_bill_of_the_shipped_document(columns: str | None, monkeypatch: pyte
         "  Lambda, overlap at hand-overs                                 0.46       0.46\n"
         "  DynamoDB, reads                                               0.08       0.12\n"
         "  DynamoDB, writes                                              0.03       0.05\n"
-        "  FastScaler's own metrics                                      1.20       1.20\n"
-        "  logs                                                          0.03       0.03\n"
-        "total                                                          21.61      25.43\n"
+        "  FastScaler's own metrics                                      3.00       3.00\n"
+        "  alarms                                                        1.00       1.00\n"
+        "  dashboard                                                     3.00       3.00\n"
+        "  logs                                                          0.04       0.04\n"
+        "total                                                          27.42      31.24\n"
         "\n"
         "us-east-1, list prices, 30 days, no free tier.\n"
         "Busy: load above half of a scale-out threshold all month; late data is reread.\n"
@@ -91,7 +93,7 @@ def test_json_is_one_object_by_file_and_problems_go_to_standard_error(invalid: s
         "reads_per_hour": {"calm": 780.0, "busy": 1260.0},
         "billed_per_month": {"calm": 561600.0, "busy": 907200.0},
     }
-    assert bills["policies.yaml"]["total"] == {"calm": 21.6103, "busy": 25.4305}
+    assert bills["policies.yaml"]["total"] == {"calm": 27.4204, "busy": 31.2406}
     assert "MinCapacity = 101" in result.stderr
     assert result.exit_code == 1
 

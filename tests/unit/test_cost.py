@@ -193,6 +193,8 @@ class TestThePage:
             ("DynamoDB reads, ten services", "DynamoDB, reads"),
             ("DynamoDB writes, ten services", "DynamoDB, writes"),
             ("FastScaler's metrics about its loop", "FastScaler's own metrics"),
+            ("alarms", "alarms"),
+            ("dashboard", "dashboard"),
             ("logs at INFO, ten services", "logs"),
         ],
     )

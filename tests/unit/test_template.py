@@ -5,24 +5,16 @@ import itertools
 import json
 import re
 import tomllib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from cfnlint.api import lint
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from fastscaler.directives import Prewarm, carry_out, parse_directive
 from fastscaler.document.parse import parse_document
 from fastscaler.scaling.observation import Floor, Pause
-
-ROOT = Path(__file__).parents[2]
-SOURCE = (ROOT / "template.yaml").read_text()
-STACK = "fastscaler"
+from tests.unit.template import ROOT, SOURCE, STACK, of_type, properties, stack, transformed
 
 # Reads that know no resource-level permissions (AWS Service Authorization Reference).
 READS_WITHOUT_RESOURCES = {
@@ -34,8 +26,9 @@ READS_WITHOUT_RESOURCES = {
 READS_OF_A_CLUSTER = {"ecs:ListTasks", "ecs:DescribeTasks"}
 
 # The values that change the shape of the result. cfn-lint itself tries every allowed value of the others.
+SHAPING = ("Architecture", "ReservedConcurrency", "PrewarmState", "ServiceArns")
 COMBINATIONS = [
-    dict(zip(("Architecture", "ReservedConcurrency", "PrewarmState", "ServiceArns"), values, strict=True))
+    dict(zip(SHAPING, values, strict=True))
     for values in itertools.product(
         ("x86_64", "arm64"),
         ("0", "2"),
@@ -43,72 +36,6 @@ COMBINATIONS = [
         ("arn:aws:ecs:*:*:service/shop/web", "arn:aws:ecs:*:*:service/shop/web,arn:aws:ecs:*:*:service/shop/api"),
     )
 ]
-
-
-def transformed(parameters: dict[str, str]) -> dict[str, Any]:
-    """The CloudFormation template, with `parameters` as the defaults."""
-    template = yaml_parse(SOURCE)
-    for name, value in parameters.items():
-        template["Parameters"][name]["Default"] = value
-    for resource in template["Resources"].values():
-        for key in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
-            resource["Properties"][key] = "s3://bucket/key"  # what `sam package` puts in place of a folder
-    session = boto3.Session(region_name="eu-central-1")
-    result: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(template, {})
-    return result
-
-
-@cache
-def stack(**parameters: str) -> dict[str, Any]:
-    """The resources with all intrinsics resolved; what stands for another resource becomes "Id" or "Id.Attribute"."""
-    template = transformed(parameters)
-    values: dict[str, Any] = {"AWS::StackName": STACK, "AWS::AccountId": "111122223333"}
-    for name, parameter in template["Parameters"].items():
-        value = parameter["Default"]
-        values[name] = value.split(",") if parameter["Type"] == "CommaDelimitedList" else value
-    values |= {name: _resolve(condition, values) for name, condition in template["Conditions"].items()}
-    resources: dict[str, Any] = _resolve(template["Resources"], values)
-    return resources
-
-
-NO_VALUE = object()
-
-
-def _resolve(node: Any, values: dict[str, Any]) -> Any:
-    match node:
-        case {"Ref": "AWS::NoValue"}:
-            return NO_VALUE
-        case {"Ref": name}:
-            return values.get(name, name)
-        case {"Fn::GetAtt": [name, attribute]}:
-            return f"{name}.{attribute}"
-        case {"Fn::Sub": text}:
-            return re.sub(r"\$\{([^}]+)\}", lambda found: str(values[found[1]]), text)
-        case {"Fn::Join": [delimiter, parts]}:
-            return delimiter.join(_resolve(parts, values))
-        case {"Fn::Split": [delimiter, text]}:
-            return _resolve(text, values).split(delimiter)
-        case {"Fn::Equals": [left, right]}:
-            return _resolve(left, values) == _resolve(right, values)
-        case {"Fn::Not": [condition]}:
-            return not _resolve(condition, values)
-        case {"Fn::If": [condition, yes, no]}:
-            return _resolve(yes if values[condition] else no, values)
-        case dict():
-            resolved = {key: _resolve(value, values) for key, value in node.items()}
-            return {key: value for key, value in resolved.items() if value is not NO_VALUE}
-        case list():
-            return [_resolve(item, values) for item in node]
-    return node
-
-
-def properties(name: str, **parameters: str) -> dict[str, Any]:
-    found: dict[str, Any] = stack(**parameters)[name]["Properties"]
-    return found
-
-
-def of_type(kind: str, **parameters: str) -> dict[str, dict[str, Any]]:
-    return {name: item["Properties"] for name, item in stack(**parameters).items() if item["Type"] == kind}
 
 
 def invoke_config(function: str) -> dict[str, Any]:
@@ -181,6 +108,11 @@ def test_every_parameter_is_described_and_shown_in_one_group() -> None:
             ["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+5"],
             ["", "+01:00", "a b"],
         ),
+        (
+            "AlarmTopicArn",
+            ["", "arn:aws:sns:eu-west-1:111122223333:pager", "arn:aws-cn:sns:cn-north-1:111122223333:p_1"],
+            ["pager", "arn:aws:sns:eu-west-1:111122223333:pager.fifo", "arn:aws:sqs:eu-west-1:111122223333:pager"],
+        ),
         # Both end up inside a JSON document.
         ("PrewarmCluster", ["fast-scaling-cluster"], ['a"', "", "arn:aws:ecs:eu-west-1:111122223333:cluster/shop"]),
         ("PrewarmService", ["fast_scaling-service"], ['a"', "", "shop/web"]),
@@ -197,7 +129,9 @@ def test_two_stacks_in_one_account_do_not_collide() -> None:
         value
         for item in stack().values()
         for key, value in item["Properties"].items()
-        if key in {"Name", "FunctionName", "TableName", "QueueName", "RoleName", "LogGroupName", "LayerName"}
+        if key
+        in {"Name", "FunctionName", "TableName", "QueueName", "RoleName", "LogGroupName", "LayerName"}
+        | {"AlarmName", "DashboardName"}
         and value not in stack()  # a reference to another resource
     ]
     assert names
@@ -237,7 +171,7 @@ def test_the_functions_find_what_they_need_in_the_environment() -> None:
         "TABLE_NAME": "StateTable",
         "POLICIES_FILE": "/opt/policies.yaml",
         "POWERTOOLS_SERVICE_NAME": "fastscaler",
-        "POWERTOOLS_METRICS_NAMESPACE": "FastScaler",
+        "POWERTOOLS_METRICS_NAMESPACE": "FastScaler/fastscaler",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
     }
     assert properties("SyntheticMetricsFunction", MetricNamespace="Shop")["Environment"]["Variables"] == {

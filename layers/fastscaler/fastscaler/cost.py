@@ -18,6 +18,7 @@ HAND_OVERS = SECONDS // 60  # EventBridge's rate(1 minute): each invocation take
 
 PER_METRIC_READ = 0.01 / 1_000
 PER_CUSTOM_METRIC = 0.30  # A month; metrics are billed only for the hours in which they are published.
+PER_ALARM, PER_DASHBOARD = 0.10, 3.00  # A month; of each account three dashboards are free.
 PER_GB_SECOND, PER_INVOCATION = 0.0000166667, 0.20 / 1_000_000  # x86_64; a GB-second of arm64 is 0.0000133334.
 PER_READ_UNIT, PER_WRITE_UNIT = 0.125 / 1_000_000, 0.625 / 1_000_000
 PER_LOG_BYTE = 0.50 / 1_000_000_000
@@ -25,9 +26,10 @@ PER_LOG_BYTE = 0.50 / 1_000_000_000
 MEMORY_GB = 0.25  # MemorySize of the template.
 OVERLAP = 2.5  # Seconds, on average, until an invocation that was taken over from looks again and ends.
 # Metrics that are published about the loop, and about each service: one of them only in hours with a scale-out.
-LOOP_METRICS, SERVICE_METRICS, SCALE_OUT_METRICS = 9, 7, 1
+LOOP_METRICS, SERVICE_METRICS, SCALE_OUT_METRICS = 10, 7, 1
+ALARMS = 10  # Of the template.
 # Bytes of log at INFO in an hour, metrics included: of the loop, and of each service.
-LOOP_LOG, SERVICE_LOG = 75_000, 37_000
+LOOP_LOG, SERVICE_LOG = 79_000, 37_000
 # Writes of memory for one service in a day: two for each of 20 activities, and one for each 30 s of two hours in which
 # it waits to scale in. Each is a transaction of two items, and transactions are billed twice.
 WRITES_A_DAY, UNITS_PER_WRITE = 2 * 20 + 2 * 3600 // 30, 4
@@ -115,6 +117,8 @@ def _shared(services: int, looks_per_hour: Range) -> Iterator[Item]:
     memory = Range(0, services * DAYS * WRITES_A_DAY * UNITS_PER_WRITE)
     yield Item("DynamoDB, writes", (memory + _always(HAND_OVERS)) * PER_WRITE_UNIT)
     yield Item("FastScaler's own metrics", _always(LOOP_METRICS * PER_CUSTOM_METRIC))
+    yield Item("alarms", _always(ALARMS * PER_ALARM))
+    yield Item("dashboard", _always(PER_DASHBOARD))
     yield Item("logs", _always((LOOP_LOG + services * SERVICE_LOG) * HOURS * PER_LOG_BYTE))
 
 

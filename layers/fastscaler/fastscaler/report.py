@@ -200,10 +200,11 @@ def emit_count(namespace: str, metric: str) -> None:
 
 
 def _fleet_metrics(services: Iterable[_Service]) -> Values:
-    """How many services are in trouble: for alarms, which cannot know the services of a policy document."""
+    """How many services were decided for, and are in trouble: for alarms, which cannot know the policy document."""
     decisions = [service.decision for service in services if service.decision is not None]
     launches = [decision.memory.launch for decision in decisions]
     counts = {
+        "ServicesDecided": len(decisions),
         "ServicesAtMaximum": sum(decision.at_maximum for decision in decisions),
         "ServicesWithStaleData": sum(decision.stale for decision in decisions),
         "ServicesInConflict": sum(bool(decision.memory.conflict) for decision in decisions),
