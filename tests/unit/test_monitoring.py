@@ -51,8 +51,11 @@ def shop(scaler: DeployedScaler, name: str = "shop", load: Any = 350.0, **keys: 
 
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> list[Sent]:
+    return everything_sent(DeployedScaler(tmp_path_factory.mktemp("sent")))
+
+
+def everything_sent(scaler: DeployedScaler) -> list[Sent]:
     """Every metric there is: of a fleet with all kinds of trouble, of invalid policies, of a refused directive."""
-    scaler = DeployedScaler(tmp_path_factory.mktemp("sent"))
     surge = step(240, 1200, at=20)
     services = [shop(scaler, name, surge) for name in ("fine", "broken", "contested")]
     scaler.sim.fleet(services[1]).broken = "CannotPullContainerError: no such image"
