@@ -134,7 +134,19 @@ def test_the_log_is_where_the_guide_says(played: Played) -> None:
 
 def test_deleting_leaves_nothing(played: Played) -> None:
     kinds = {found.partition(" ")[0] for found in played.deployed}
-    assert {"stack", "function", "layer", "table", "queue", "log", "rule", "schedule", "role"} <= kinds
+    assert {
+        "stack",
+        "function",
+        "layer",
+        "table",
+        "queue",
+        "log",
+        "rule",
+        "schedule",
+        "role",
+        "alarm",
+        "dashboard",
+    } <= kinds
     assert played.left == set()
 
 
