@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint schema bench check build build-arm64 layer-size
+.PHONY: help venv demo demo-app test lint schema bench check build build-arm64 layer-size
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -19,6 +19,9 @@ venv: .venv/installed ## the virtual environment .venv, with any Python from 3.1
 
 demo: venv ## a surge answered in seconds, on this machine, without an AWS account
 	$(BIN)/python -m demo
+
+demo-app: venv ## real requests on real processes, scaled by the loop, on this machine; needs haproxy and wrk
+	$(BIN)/python -m demo.app
 
 test: venv ## unit and integration tests, and a short run of the demo
 	$(BIN)/pytest -n 2 --dist loadfile

@@ -46,7 +46,7 @@ def _draw_load(axes: Axes, run: Run, zero: float) -> None:
     axes.axhline(threshold, color=GREY, linestyle="--", linewidth=1.5, label="scale-out threshold")
     axes.set_ylabel("requests/s per task")
     axes.set_ylim(0, max([*loads, threshold]) * 1.3)
-    _finish(axes)
+    finish(axes)
 
 
 def _draw_tasks(axes: Axes, run: Run, zero: float) -> None:
@@ -61,7 +61,7 @@ def _draw_tasks(axes: Axes, run: Run, zero: float) -> None:
     axes.set_ylabel("tasks")
     axes.set_xlabel("seconds from the surge")
     axes.set_ylim(0, max(counts) * 1.2)
-    _finish(axes)
+    finish(axes)
 
 
 def _mark_moments(panels: tuple[Axes, ...], run: Run) -> None:
@@ -70,12 +70,13 @@ def _mark_moments(panels: tuple[Axes, ...], run: Run) -> None:
         if run.reaction_seconds is not None:
             axes.axvline(run.reaction_seconds, color=BLUE, linewidth=1, linestyle=":")
     top = panels[0]
-    _label(top, "surge ", 0.0, "black", "right")
+    label(top, "surge ", 0.0, "black", "right")
     if run.reaction_seconds is not None:
-        _label(top, f" first call\n +{run.reaction_seconds:.1f} s", run.reaction_seconds, BLUE, "left")
+        label(top, f" first call\n +{run.reaction_seconds:.1f} s", run.reaction_seconds, BLUE, "left")
 
 
-def _label(axes: Axes, text: str, at: float, color: str, side: str) -> None:
+def label(axes: Axes, text: str, at: float, color: str, side: str) -> None:
+    """Text at the top of a panel, beside the line at that second."""
     axes.text(at, 0.98, text, color=color, ha=side, va="top", transform=axes.get_xaxis_transform())
 
 
@@ -86,7 +87,8 @@ def _title(run: Run) -> str:
     return f"{factor:.0f}x surge: scale-out called after {run.reaction_seconds:.1f} s"
 
 
-def _finish(axes: Axes) -> None:
+def finish(axes: Axes) -> None:
+    """What all panels have in common: the legend above, no frame, a light grid."""
     # Above the panel, where it covers no line.
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False, borderaxespad=0.2)
     axes.spines[["top", "right"]].set_visible(False)

@@ -3,8 +3,9 @@
 moto runs every task at once; on Fargate a task is PENDING for some tens of seconds. Nothing here reads a clock.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
+from math import inf
 from threading import RLock
 from typing import Literal
 
@@ -31,7 +32,10 @@ class Task:
 
 @dataclass
 class Fleet:
-    """The tasks of one service. The ones it is created with run and are healthy from the start."""
+    """The tasks of one service. The ones it is created with run and are healthy from the start.
+
+    With a `start_seconds` of infinity tasks do not run by themselves: `observe` says what is seen of real ones.
+    """
 
     desired: int
     start_seconds: float
@@ -56,6 +60,26 @@ class Fleet:
             running_at = now + self.start_seconds
             while len(self._tasks) < desired:
                 self._tasks.append(self._task(running_at, running_at + self.health_seconds))
+
+    @property
+    def tasks(self) -> list[Task]:
+        """All tasks that were asked for, oldest first."""
+        with self._lock:
+            return list(self._tasks)
+
+    def observe(self, address: str, now: float, *, running: bool, healthy: bool) -> None:
+        """What is seen of a task now. One that is not asked for any more is left alone."""
+        with self._lock:
+            self._tasks = [
+                replace(
+                    task,
+                    running_at=min(task.running_at, now) if running else inf,
+                    healthy_at=min(task.healthy_at, now) if healthy else inf,
+                )
+                if task.address == address
+                else task
+                for task in self._tasks
+            ]
 
     def running(self, now: float) -> int:
         """How many tasks are RUNNING; the others of the desired count are PENDING."""

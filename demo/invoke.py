@@ -7,7 +7,6 @@ line is `{"invocation": {"result": ...}}` or `{"invocation": {"error": ...}}`.
 import argparse
 import importlib
 import json
-import os
 import sys
 import threading
 import time
@@ -15,6 +14,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
+
+from demo.signals import end_with_parent
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def main() -> int:
     arguments.add_argument("event", help="the event, as JSON")
     arguments.add_argument("--timeout", type=float, default=900, help="seconds, as the function's Timeout")
     options = arguments.parse_args()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     context = Context(options.folder.name, time.monotonic() + options.timeout, str(uuid4()))
     sys.path.insert(0, str(options.folder))
     try:
@@ -52,12 +53,6 @@ def main() -> int:
         return 1
     _say({"result": result})
     return 0
-
-
-def _end_with_parent() -> None:
-    """The parent holds the other end of stdin: when it is gone, however it ended, so is this invocation."""
-    sys.stdin.buffer.read()
-    os._exit(1)
 
 
 def _say(invocation: object) -> None:

@@ -37,6 +37,11 @@ class Line:
     record: dict[str, Any]
 
 
+def inherited() -> dict[str, str]:
+    """This process's environment without its AWS settings: nothing that is started here may find a real account."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "POWERTOOLS_"))}
+
+
 class Lambdas:
     """Invokes functions; `lines` receives what they log. A context manager: on leaving it, none runs any more."""
 
@@ -86,15 +91,13 @@ class Lambdas:
                     pipe.close()
 
     def _variables(self, function: str) -> dict[str, str]:
-        # Nothing of the caller's AWS settings may reach a function: it must not find a real account.
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "POWERTOOLS_"))}
         own = {
             "AWS_LAMBDA_FUNCTION_NAME": function,
             "AWS_SDK_UA_APP_ID": function,
             "PYTHONPATH": os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "layers" / "fastscaler")]),
             "PYTHONUNBUFFERED": "1",
         }
-        return inherited | self._environment | own
+        return inherited() | self._environment | own
 
     def _read_log(self, invocation: Invocation) -> None:
         assert invocation.process.stdout

@@ -95,8 +95,8 @@ def play(scenario: Scenario, show: Callable[[Run], None]) -> Run:
         while run.ends is None or time.time() < run.ends:
             frame = time.time()
             if frame >= run.next_beat:
-                _beat(run, lambdas, frame)
-            _read_lines(run, lambdas)
+                beat(run, lambdas, frame)
+            read_lines(run, lambdas)
             _observe(run, frame)
             show(run)
             if not load.running or (run.ends is None and frame > run.began + START_PATIENCE):
@@ -127,14 +127,15 @@ def _world(scenario: Scenario) -> Iterator[tuple[LocalAws, Lambdas]]:
             yield aws, lambdas
 
 
-def _beat(run: Run, lambdas: Lambdas, now: float) -> None:
+def beat(run: Run, lambdas: Lambdas, now: float) -> None:
     """What EventBridge's rate(1 minute) does: an invocation, whatever the one before is doing."""
     lambdas.invoke(SCALER, read_event("scheduled_tick"))
     run.beats += 1
     run.next_beat = now + run.scenario.beat_seconds
 
 
-def _read_lines(run: Run, lambdas: Lambdas) -> None:
+def read_lines(run: Run, lambdas: Lambdas) -> None:
+    """Tells the run's story what the functions have logged since the last time."""
     while True:
         try:
             run.story.read(lambdas.lines.get_nowait())

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from demo.account import TABLE
@@ -80,10 +81,10 @@ class Scenario:
         }
 
 
-def demo_service() -> Service:
-    """The first service of the repository's policy document. An invalid document ends the program with its problems."""
+def demo_service(policies: Path = POLICIES) -> Service:
+    """The first service of a policy document. An invalid document ends the program with its problems."""
     try:
-        return parse_document(POLICIES.read_text(), POLICIES.name).services[0]
+        return parse_document(policies.read_text(), policies.name).services[0]
     except DocumentInvalid as error:
         raise SystemExit(str(error)) from error
 
@@ -104,11 +105,11 @@ def read_event(name: str) -> dict[str, Any]:
     return event
 
 
-def function_environment(metric: Metric) -> dict[str, str]:
+def function_environment(metric: Metric, policies: Path = POLICIES) -> dict[str, str]:
     """The variables that template.yaml gives the functions, beside those of AWS."""
     return {
         "TABLE_NAME": TABLE,
-        "POLICIES_FILE": str(POLICIES),
+        "POLICIES_FILE": str(policies),
         "METRIC_NAMESPACE": metric.namespace,
         "POWERTOOLS_SERVICE_NAME": "fastscaler",
         "POWERTOOLS_METRICS_NAMESPACE": "FastScaler",

@@ -1,5 +1,6 @@
-"""Ctrl-C and SIGTERM end a run in order: functions are stopped, then the stand-in."""
+"""Ctrl-C and SIGTERM end a run in order: functions are stopped, then the stand-in. However it ends, nothing is left."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,18 @@ def interruptible() -> Iterator[None]:
         sys.exit(INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def end_with_parent() -> None:
+    """Ends this process when stdin does. The parent holds its other end: however that one ended, this one ends too."""
+    wait_for_parent()
+    os._exit(1)
+
+
+def wait_for_parent() -> None:
+    """Returns when stdin has ended. Not by sys.stdin, whose lock would be held when the interpreter shuts down."""
+    while os.read(0, 4096):
+        pass
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:

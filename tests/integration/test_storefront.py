@@ -11,9 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -21,6 +19,7 @@ from urllib.request import urlopen
 import pytest
 from websockets.sync.client import connect
 
+from demo.app.metadata import Metadata
 from demo.local_aws import LocalAws
 from tests.unit.examples.dockerfile import FOLDER, Dockerfile
 
@@ -33,28 +32,10 @@ READ_ONLY = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
 READ_ONLY += ['mount --bind / / && mount -o remount,ro,bind / && cd "$0" && exec "$@"', str(FOLDER)]
 
 
-class _Metadata(BaseHTTPRequestHandler):
-    """The task metadata endpoint of ECS, version 4, as far as a publisher asks it."""
-
-    def do_GET(self) -> None:
-        arn = f"arn:aws:ecs:us-east-1:111122223333:cluster/{CLUSTER}"
-        body = json.dumps({"Cluster": arn, "ServiceName": SERVICE, "TaskARN": f"{arn}/1"}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nothing to say."""
-
-
 @pytest.fixture(scope="module")
 def metadata() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Metadata)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v4/1"
-    server.shutdown()
-    server.server_close()
+    with Metadata(CLUSTER, SERVICE) as metadata:
+        yield metadata.uri("1")
 
 
 @pytest.fixture(scope="module")
