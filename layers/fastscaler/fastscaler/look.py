@@ -132,7 +132,10 @@ class Looker:
 
     def _gather(self, services: Sequence[Service], now: float, *, again: bool) -> list[tuple[str, AwsError]]:
         if again:
-            return [("", error) for error in self._gatherer.read_late(services, now)]
+            errors = [("", error) for error in self._gatherer.read_late(services, now)]
+            # One call after the last description is explained by memory, a second one is not.
+            outdated = [service.key for service in services if self._is_outdated(service.key)]
+            return errors + list(self._gatherer.describe(outdated, outdated, now).items())
         urgent = {service.key for service in services if self._is_urgent(service)}
         described = self._reader.submit(self._gatherer.describe, [s.key for s in services], urgent, now)
         stuck = self._inquirer.launches_due(services, self._applier.memory, now)
@@ -150,9 +153,15 @@ class Looker:
             return True
         memory = self._applier.memory(service.key)
         in_flight = memory.intent is not None or bool(memory.ledgers) or state.running < state.desired
-        # A state from before the last call would pass for someone else's change once that call's grace is over.
-        outdated = state.desired != memory.desired
-        return last.hot or in_flight or outdated or state.deployment_in_progress
+        return last.hot or in_flight or self._is_outdated(service.key) or state.deployment_in_progress
+
+    def _is_outdated(self, service: str) -> bool:
+        """Whether the known state is from before the last call.
+
+        Once the grace of that call is over, or another one is made, the old count would pass for someone else's change.
+        """
+        state = self._gatherer.state(service)
+        return isinstance(state, ServiceState) and state.desired != self._applier.memory(service).desired
 
     def _decide(
         self,

@@ -234,6 +234,7 @@ class FakeMetrics:
         self.load: dict[str, Callable[[float], float]] = {}
         self.lateness: dict[str, Callable[[float], float]] = {}
         self.silent: dict[str, Callable[[float], int]] = {}  # Tasks of a service that run and do not publish.
+        self.parts: dict[str, list[Datapoint]] = defaultdict(list)  # By service: a late bucket, as it fills.
         self.errors: dict[str, AwsError] = {}  # By service.
         self.datapoints: dict[MetricName, list[Datapoint]] = {}  # Of metrics that are not the load.
         self.reads: list[tuple[float, tuple[MetricName, ...]]] = []
@@ -247,7 +248,7 @@ class FakeMetrics:
             return self.errors[read.service]
         if not read.metric.per_task or read.service not in self._ecs.fleets:
             return self.datapoints.get(read.name, [])
-        return list(self._buckets(read.service, read.window))
+        return [*self._buckets(read.service, read.window), *self.parts[read.service][-1:]]
 
     def _buckets(self, service: str, window: float) -> Iterator[Datapoint]:
         t = self._clock.t

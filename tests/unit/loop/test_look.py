@@ -1,5 +1,6 @@
 """One look: how much it asks of AWS, and that a service in trouble keeps its trouble to itself."""
 
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -161,6 +162,18 @@ class TestLateData:
         ((t, count),) = sim.fleet(shop).asked
         assert count == 19
         assert 28.4 <= t <= 29.4
+
+    def test_two_calls_within_one_bucket_are_not_taken_for_someone_elses(self, sim: Simulation) -> None:
+        """Two calls within one bucket: a description from before both of them explains neither."""
+        shop = sim.add(a_service(), tasks=4, load=HOT)
+        sim.metrics.lateness[shop.key] = lambda end: 100.0 if end == 25 else 1.0
+        for t, reporters in ((26.5, 2), (27.5, 3)):
+            part = Datapoint(EPOCH + 20, 400.0 * reporters, reporters)
+            sim.clock.at(t, partial(sim.metrics.parts[shop.key].append, part))
+        report = sim.run([shop], until=30)
+        assert sim.fleet(shop).counts == [8, 12]
+        assert len(sim.ecs.updated) == 2
+        assert not any("someone else" in noted for noted in report.noted(shop.key))
 
     def test_a_service_that_ceased_to_publish_is_not_looked_at_again_for_ever(self, sim: Simulation) -> None:
         shop = sim.add(a_service(), tasks=4, load=HOT)
