@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a run in order: functions are stopped, then the stand-in. However it ends, nothing is left."""
+"""Ctrl-C and SIGTERM end a run in order: functions first, then the stand-in. However it ends, nothing is left."""
 
 import os
 import signal
@@ -12,15 +12,18 @@ INTERRUPTED = 130  # What a shell reports for a program that Ctrl-C ended.
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within it SIGTERM is like Ctrl-C: everything is cleaned up, and the program ends with one line."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    """Within it SIGTERM, and SIGHUP of a terminal that is closed, are like Ctrl-C: everything is cleaned up, and the
+    program ends with one line.
+    """
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         sys.exit(INTERRUPTED)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def end_with_parent() -> None:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from random import randrange
 
 from demo.app.lines import AppLines
 from demo.app.packages import PackagesMissing, find_programs
@@ -48,7 +49,8 @@ def _options() -> argparse.Namespace:
     seconds("surge_seconds", "of surge")
     seconds("calm_seconds", "of steady load again")
     seconds("task_seconds", "from UpdateService until a new task runs")
-    add("--seed", type=int, default=1, metavar="N", help="of the visibility delays and the moment of the surge")
+    words = "of the visibility delays and the moment of the surge (at random)"
+    add("--seed", type=int, default=randrange(1000), metavar="N", help=words)
     add("--output", type=Path, default=Path(".demo"), metavar="DIR", help="for app_report.json and app_chart.png")
     return parser.parse_args()
 

@@ -16,7 +16,7 @@ from demo.scenario import SCALER
 STAGES = ("surge", "bucket_end", "read", "decided", "updated", "running", "healthy")
 PHASES = {
     "before": "steady load",
-    "during": "surge, first tasks alone",
+    "during": "surge, tasks missing",
     "after": "surge, all tasks there",
     "load_gone": "steady load again",
 }

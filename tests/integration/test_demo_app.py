@@ -132,7 +132,7 @@ def test_a_load_balancer_that_does_not_start_is_told_in_its_own_words(tmp_path: 
 
 
 @pytest.mark.skipif(not shutil.which("ps"), reason="the processes of this machine are listed with ps")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGKILL])
 def test_however_it_ends_no_process_is_left(tmp_path: Path, how: signal.Signals) -> None:
     command = [sys.executable, "-m", "demo.app", "--output", str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
