@@ -75,7 +75,7 @@ def _draw_tasks(axes: Axes, run: AppRun, zero: float) -> None:
     axes.step(seen, desired, where="post", color=BLUE, linewidth=2, label="desired count")
     axes.set_ylabel("tasks")
     axes.set_ylim(0, max([*healthy, *desired]) * 1.2)
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     finish(axes)
 
 
