@@ -10,7 +10,7 @@ help: ## this list
 
 venv: .venv/installed ## the virtual environment .venv, with any Python from 3.11
 
-.venv/installed: requirements-dev.txt layers/fastscaler/pyproject.toml layers/fastscaler/requirements.txt
+.venv/installed: requirements-dev.txt layers/fastscaler/pyproject.toml layers/fastscaler/requirements.txt simulator/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than Python 3.11: run make PYTHON=python3.13, say" >&2; exit 1; }
 	$(PYTHON) -m venv .venv

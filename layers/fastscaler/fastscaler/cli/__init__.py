@@ -6,6 +6,8 @@ try:
 except ModuleNotFoundError:
     raise SystemExit("fastscaler: the command line needs more packages: pip install 'fastscaler[cli]'") from None
 
+from importlib.metadata import entry_points
+
 from fastscaler.cli.explain import explain
 from fastscaler.cli.import_policies import import_policies
 from fastscaler.cli.schedules import schedules
@@ -22,3 +24,6 @@ app = typer.Typer(
 for command in (validate, explain, schema, schedules):
     app.command()(command)
 app.command("import")(import_policies)  # `import` is no name for a function.
+# Commands of other packages, such as the simulator's, which this library does not know.
+for found in entry_points(group="fastscaler.commands"):
+    app.command(found.name)(found.load())
