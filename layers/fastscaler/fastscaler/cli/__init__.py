@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 
 from fastscaler.cli.explain import explain
 from fastscaler.cli.import_policies import import_policies
+from fastscaler.cli.record import record
 from fastscaler.cli.schedules import schedules
 from fastscaler.cli.usage_errors import OneLineErrors
 from fastscaler.cli.validate import schema, validate
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     cls=OneLineErrors,
 )
-for command in (validate, explain, schema, schedules):
+for command in (validate, explain, schema, schedules, record):
     app.command()(command)
 app.command("import")(import_policies)  # `import` is no name for a function.
 # Commands of other packages, such as the simulator's, which this library does not know.
