@@ -1,49 +1,32 @@
-"""`python -m benchmarks`: the figures of the loop, measured on this machine; written to benchmarks/figures.json.
+"""`python -m benchmarks`: every figure of this project, from two kinds of measurement.
 
-Medians of repeated runs. Times depend on the machine, so compare ratios; calls, billed metrics and sizes do not.
+Simulations, which are the same on every machine: results.json, surges.json, ablations.json, sensitivity.json, charts
+and RESULTS.md. And times and calls of the loop on this machine: figures.json. `--simulations` leaves the latter out.
 """
 
-import json
-import platform
-from pathlib import Path
-from typing import Any
+import argparse
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks.billing import billed_per_hour
-from benchmarks.cold_import import cold_import
-from benchmarks.decision import decide_thousand_services_seconds, decision_microseconds
-from benchmarks.look import looks_of_many_services
-from benchmarks.reaction import reaction
-
-RESULTS = Path(__file__).parent / "figures.json"
+from benchmarks.ablations import ablations
+from benchmarks.figures import measure
+from benchmarks.page import write_page
+from benchmarks.rows import FOLDER, write
+from benchmarks.sensitivity import sensitivity
+from benchmarks.surges import surges
+from benchmarks.tournament import tournament
 
 
 def main() -> None:
-    """Measures everything, prints it, and keeps it."""
-    figures: dict[str, Any] = {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "decide_microseconds": decision_microseconds(),
-        "decide_1000_services_seconds": decide_thousand_services_seconds(),
-        "cold_import_milliseconds": cold_import(),
-        "look_of_100_services": looks_of_many_services(100),
-        "billed_per_hour": billed_per_hour(),
-        "reaction": reaction(20),
-    }
-    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
-    table = Table("figure", "value", title=f"FastScaler on Python {figures['python']}")
-    for name, value in _flat(figures):
-        table.add_row(name, str(value))
-    Console().print(table)
-
-
-def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in figures.items():
-        rows += _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(prefix + name, value)]
-    return rows
+    """Measures, and writes the files."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures all figures of the project.")
+    parser.add_argument("--simulations", action="store_true", help="only what does not depend on the machine")
+    only_simulations = parser.parse_args().simulations
+    write(FOLDER / "results.json", tournament(charts=FOLDER / "charts"))
+    write(FOLDER / "ablations.json", ablations())
+    write(FOLDER / "sensitivity.json", sensitivity())
+    write(FOLDER / "surges.json", surges())
+    write_page()
+    if not only_simulations:
+        measure()
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def surge(before: float, after: float, at: float, seconds: int, until: float | N
     share = np.clip(second + 1 - at, 0, 1)
     if until is not None:
         share -= np.clip(second + 1 - until, 0, 1)
-    return before + (after - before) * share
+    return np.asarray(before + (after - before) * share)
 
 
 def _surge(name: str, tasks: int, per_task: float, times: float) -> Workload:
@@ -120,7 +120,7 @@ def _sine_day(seed: int) -> Load:
 def _bursts(seed: int) -> Load:
     at = surge_at(seed)
     cycles = (surge(0, 2000, at + 10 * MINUTE * cycle, HOUR, at + (10 * cycle + 3) * MINUTE) for cycle in range(6))
-    return 400 + np.sum(list(cycles), axis=0)
+    return np.asarray(400 + np.sum(list(cycles), axis=0))
 
 
 def _noise(seed: int) -> Load:
