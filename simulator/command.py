@@ -10,6 +10,7 @@ import typer
 from fastscaler.cli.console import show
 from fastscaler.cli.read_document import read_document
 from fastscaler.cli.situation_options import OptionRefused, chosen_service
+from fastscaler.one_line import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -191,5 +192,5 @@ def _listed(sentences: Sequence[str]) -> "Table":
 
 
 def _fail(line: str, code: int = 2) -> NoReturn:
-    typer.echo("fastscaler simulate: " + " ".join(line.split()), err=True)
+    typer.echo(f"fastscaler simulate: {one_line(line)}", err=True)
     raise typer.Exit(code) from None

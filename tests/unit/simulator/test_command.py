@@ -93,6 +93,7 @@ def test_all_compares_with_all(folder: Path) -> None:
         (["--trace", "traffic.csv", "--task-capacity", "nan"], 2, "--task-capacity nan: must be above 0"),
         (["--trace", "traffic.csv", "--start-seconds", "-1"], 2, "--start-seconds -1: must be above 0"),
         (["--trace", "traffic.csv", "--seed", "-1"], 2, "--seed -1: must be at least 0"),
+        (["--trace", "traffic.csv", "--compare", "a\nb"], 2, "--compare a\\nb: must be one of"),
         (["--trace", "traffic.csv", "--chart", "chart.pdf"], 2, "--chart chart.pdf: must end in .png"),
         (["--trace", "traffic.csv", "--chart", "bad.csv/chart.png"], 2, "bad.csv/chart.png: cannot be written"),
     ],
