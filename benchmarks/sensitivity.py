@@ -6,6 +6,7 @@ from typing import Any
 from benchmarks.decision import shipped_service
 from benchmarks.parallel import parallel
 from benchmarks.rows import Row
+from benchmarks.surges import WORLD, measure, percentiles
 from benchmarks.tournament import run_of
 from benchmarks.workloads import WORKLOADS
 from simulator.contenders import CONTENDERS
@@ -13,6 +14,7 @@ from simulator.controllers.fastscaler import FastScaler
 from simulator.simulate import Controller
 
 SEED = 1
+SURGES, RUNS = "surges", 60
 TRAFFIC = ("surge-5x", "surge-20x", "flash-crowd", "bursts", "azure-code")
 ASSUMED = "as assumed"
 # What is changed, and to what. The others stay as `simulator.settings` has them.
@@ -33,13 +35,22 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def sensitivity() -> list[Row]:
-    """A row for every variant, traffic and controller: FastScaler, and the best AWS peer."""
+    """A row for every variant, traffic and controller: FastScaler, and the best AWS peer.
+
+    And one for every variant with FastScaler's answers to many surges, whose `trace` is SURGES.
+    """
     jobs = [(variant, name, which) for variant in VARIANTS for name in TRAFFIC for which in (0, 1)]
+    jobs += [(variant, SURGES, 0) for variant in VARIANTS]
     return parallel("sensitivity", _row, jobs)
 
 
 def _row(job: tuple[str, str, int]) -> Row:
     variant, name, which = job
+    changed = VARIANTS[variant]
+    if name == SURGES:
+        fastscaler = FastScaler(shipped_service())
+        answers = percentiles(fastscaler.name, measure(fastscaler, range(RUNS), replace(WORLD, **changed)))
+        return {"variant": variant, "trace": SURGES, **answers}
     controller: Controller = CONTENDERS["aws-20s"]() if which else FastScaler(shipped_service())
-    settings = replace(WORKLOADS[name].settings, **VARIANTS[variant])
+    settings = replace(WORKLOADS[name].settings, **changed)
     return {"variant": variant, **run_of(name, controller, settings, SEED)}

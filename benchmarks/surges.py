@@ -11,7 +11,7 @@ from benchmarks.workloads import GOLDEN_RATIO, MINUTE, surge
 from simulator.run import Trace
 from simulator.score.surge import capacity_seconds, reaction_seconds, recovery_seconds
 from simulator.settings import Settings
-from simulator.simulate import simulate
+from simulator.simulate import Controller, simulate
 
 RUNS, PEERS_RUNS, BATCH = 1000, 250, 50  # The peers have no tail that would need as many.
 # 60% of the shipped threshold of 100 requests/s per task, and 5 times that.
@@ -33,7 +33,15 @@ def surges(runs: int = RUNS, peers_runs: int = PEERS_RUNS) -> list[Row]:
         count = peers_runs if place else runs
         jobs += [(place, tuple(range(first, min(first + BATCH, count)))) for first in range(0, count, BATCH)]
     found = list(zip(jobs, parallel("surges", _measure, jobs), strict=True))
-    return [_row(place, [one for job, measured in found if job[0] == place for one in measured]) for place in places]
+    return [
+        percentiles(controllers()[place].name, [one for job, batch in found if job[0] == place for one in batch])
+        for place in places
+    ]
+
+
+def _measure(job: Job) -> list[list[float | None]]:
+    place, seeds = job
+    return measure(controllers()[place], seeds)
 
 
 def moment(seed: int) -> float:
@@ -41,19 +49,20 @@ def moment(seed: int) -> float:
     return 2 * MINUTE + MINUTE * (seed * GOLDEN_RATIO % 1)
 
 
-def _measure(job: Job) -> list[list[float | None]]:
-    place, seeds = job
+def measure(controller: Controller, seeds: Sequence[int], world: Settings = WORLD) -> list[list[float | None]]:
+    """The three figures of a surge for each seed, in seconds; None: never."""
     measured = []
     for seed in seeds:
         at = moment(seed)
         trace = Trace("surge", surge(BEFORE, AFTER, at, SECONDS).tolist())
-        run = simulate(trace, controllers()[place], WORLD, seed)
+        run = simulate(trace, controller, world, seed)
         measured.append([figure(run, at, SECONDS) for figure in FIGURES.values()])
     return measured
 
 
-def _row(place: int, measured: Sequence[Sequence[float | None]]) -> Row:
-    row: Row = {"controller": controllers()[place].name, "runs": len(measured)}
+def percentiles(controller: str, measured: Sequence[Sequence[float | None]]) -> Row:
+    """The row of a controller."""
+    row: Row = {"controller": controller, "runs": len(measured)}
     for column, name in enumerate(FIGURES):
         seconds = [float("inf") if one[column] is None else float(one[column] or 0.0) for one in measured]
         for percent in (50, 99):
