@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from beats import SystemClock, run
 from botocore.config import Config
+from renamed import Renamed
 from synthetic_event import parse_event
 from task_count import FixedTasks, RunningTasks
 
@@ -29,7 +30,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         tasks: RunningTasks | FixedTasks = RunningTasks(boto3.client("ecs", config=_ECS_CONFIG), cluster, service)
     else:
         tasks = FixedTasks(synthetic.tasks)
-    sink = CloudWatchSink(namespace, cluster=cluster, service=service, client=cloudwatch_client())
+    client: Any = Renamed(cloudwatch_client(), synthetic.metric_prefix)
+    sink = CloudWatchSink(namespace, cluster=cluster, service=service, client=client)
     clock = SystemClock()
     deadline = clock.now() + context.get_remaining_time_in_millis() / 1000
     return asdict(run(synthetic, sink, tasks, clock, deadline, Logger(service="synthetic-metrics")))

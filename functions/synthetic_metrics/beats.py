@@ -7,7 +7,7 @@ from math import ceil
 from typing import Literal, Protocol
 
 from aws_lambda_powertools import Logger
-from load_profile import mean_rate
+from load_profile import LoadProfile, ThenRest, mean_rate
 from synthetic_event import SyntheticEvent
 from task_count import TaskCountUnknown
 from virtual_tasks import VirtualTasks
@@ -67,6 +67,7 @@ class Summary:
     first_bucket: int | None = None  # Start of the first bucket published.
     last_bucket: int | None = None
     surge_at: float | None = None  # When the load jumped; None also where the run ended before it.
+    surge_published_at: float | None = None  # When the bucket of the jump had been published.
     beats_without_tasks: int = 0  # Buckets not published because no task was running.
     beats_failed: int = 0  # Buckets that could not be published.
     ended_by: Literal["profile", "deadline"] = "profile"
@@ -80,7 +81,9 @@ def run(
     Second 0 of the profile is the next bucket boundary. Raises `TaskCountUnknown` if the number of tasks was never
     known, and `SinkError` if the first bucket cannot be published: such a run would be of no use to its end.
     """
-    profile = event.load()
+    profile: LoadProfile = event.load()
+    if event.rest_seconds:
+        profile = ThenRest(profile, event.duration_seconds - event.rest_seconds, event.rest_load)
     virtual = VirtualTasks(event.task_capacity, event.base_response_time_seconds, event.spread, event.seed)
     origin = ceil(clock.now() / BUCKET_SECONDS) * BUCKET_SECONDS
     surge_at = None if profile.jump is None else origin + profile.jump
@@ -104,6 +107,8 @@ def run(
             continue
         load = mean_rate(profile, start - origin, end - origin)
         _publish(virtual.publish(load, count, start, BUCKET_SECONDS, beat), load, sink, clock, log, summary)
+        if summary.surge_at is not None and start <= summary.surge_at < end and summary.last_bucket == start:
+            summary.surge_published_at = clock.now()
     summary.put_calls = sink.calls
     log.info("profile ends", summary=asdict(summary))
     return summary

@@ -11,6 +11,7 @@ _ORDER = (
     ("StepAtSeconds", "DurationSeconds", False),
     ("RampAtSeconds", "DurationSeconds", False),
     ("SpikeAtSeconds", "DurationSeconds", False),
+    ("RestSeconds", "DurationSeconds", False),
 )
 
 

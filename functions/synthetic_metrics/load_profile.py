@@ -26,6 +26,22 @@ def mean_rate(profile: LoadProfile, start: float, end: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class ThenRest:
+    """`profile` until second `until`, then at once `rest` requests/s, for ever."""
+
+    profile: LoadProfile
+    until: float
+    rest: float
+
+    @property
+    def jump(self) -> float | None:
+        return self.profile.jump
+
+    def requests(self, until: float) -> float:
+        return self.profile.requests(min(until, self.until)) + self.rest * max(0.0, until - self.until)
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """`base`, for ever."""
 

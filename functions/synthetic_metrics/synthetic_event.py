@@ -19,6 +19,9 @@ Moment = Annotated[float, Field(ge=0, le=900)]  # Seconds after the profile begi
 Length = Annotated[float, Field(ge=0.1, le=86_400)]  # Seconds.
 
 
+_PREFIX = {"patternErrorMessage": "up to 32 letters or digits"}
+
+
 class _SharedKeys(BaseModel):
     """What all profiles have in common. Rates are the whole service's arrivals in requests per second."""
 
@@ -33,10 +36,21 @@ class _SharedKeys(BaseModel):
     base_response_time_seconds: Annotated[float, Field(ge=0.001, le=60)] = 0.05
     spread: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     seed: int = 0
+    metric_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{0,32}$", json_schema_extra=_PREFIX)] = ""
+    rest_seconds: Annotated[int, Field(ge=0, le=895)] = 0
+
+    @property
+    def rest_load(self) -> float:
+        """The whole service's arrivals at rest, requests/s."""
+        return 0.0
 
 
 class _BaseEvent(_SharedKeys):
     base_requests_per_second: Rate
+
+    @property
+    def rest_load(self) -> float:
+        return self.base_requests_per_second
 
 
 class _ConstantEvent(_BaseEvent):

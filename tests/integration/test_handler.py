@@ -208,9 +208,9 @@ NAMED = {
     "resume_with_arn.json": ["Cluster = ", "the name, not the ARN"],
     "scheduled_tick_of_another_source.json": [
         "Directive = (missing)",
-        "must be one of prewarm, pause, resume, observe",
+        "must be one of prewarm, pause, resume, observe, rehearse",
     ],
-    "unknown_directive.json": ["Directive = 'scale'", "must be one of prewarm, pause, resume, observe"],
+    "unknown_directive.json": ["Directive = 'scale'", "must be one of prewarm, pause, resume, observe, rehearse"],
 }
 
 

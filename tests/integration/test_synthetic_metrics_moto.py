@@ -162,11 +162,13 @@ def test_response_times_count_the_requests_answered() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_handler_publishes_in_real_time() -> None:
+@pytest.mark.parametrize(("prefix", "other"), [("", "Drill"), ("Drill", "")])
+def test_the_handler_publishes_in_real_time_under_the_names_asked_for(prefix: str, other: str) -> None:
     event = load_event("synthetic_step.json") | {
         "Profile": "constant",
         "BaseRequestsPerSecond": 120,
         "DurationSeconds": 5,
+        "MetricPrefix": prefix,
     }
     for key in ("PeakRequestsPerSecond", "StepAtSeconds"):
         del event[key]
@@ -175,7 +177,9 @@ def test_the_handler_publishes_in_real_time() -> None:
     json.dumps(summary)  # Lambda has to be able to return it.
     assert summary["beats"] == summary["put_calls"] == 1
     assert summary["first_bucket"] % 5 == 0
-    assert answered("RequestsPerSecond", 1, first=summary["first_bucket"]) == [(0, 120, 2)]
+    first = summary["first_bucket"]
+    assert answered(f"{prefix}RequestsPerSecond", 1, first=first) == [(0, 120, 2)]
+    assert answered(f"{other}RequestsPerSecond", 1, first=first) == []
 
 
 @pytest.mark.usefixtures("aws")

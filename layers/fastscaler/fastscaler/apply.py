@@ -8,10 +8,11 @@ from fastscaler.errors import AwsError, Rejected, Unavailable
 from fastscaler.ledger import close_call
 from fastscaler.ports import Clock, ServiceApi, StateStore, Threads
 from fastscaler.scaling.decision import Decision
-from fastscaler.scaling.memory import Ledger, Memory
+from fastscaler.scaling.memory import Change, Ledger, Memory
 
 SEND_WITHIN = 1.0  # Seconds after its intent was written within which a call must leave, or not at all.
 WAIT_FOR_CALLS = 1.0  # Seconds that a tick waits for its calls; a slower one is collected by a later tick.
+REASON_LENGTH = 300  # Characters of a reason that are stored: DynamoDB bills by the kilobyte.
 PARALLEL_UPDATES = 50  # What ECS takes at once; a call that had to queue here would not leave in time.
 
 
@@ -47,12 +48,13 @@ class Applier:
         return self.memories.get(service) or Memory()
 
     def apply(self, decisions: Mapping[str, Decision], read: float) -> list[Scaled]:
-        """Makes the decided changes; `read` is when their data had been read (epoch seconds).
+        """Makes the decided changes; `read` is when their data had been read (epoch seconds), they are decided now.
 
         Only the intents are written first, so that nothing else can delay or prevent the calls; `save` writes the rest.
         Raises Superseded and AwsError, in both cases with no call made.
         """
         intended: list[str] = []
+        decided = self.clock.now()
         for service, decision in decisions.items():
             self.memories[service] = decision.memory
             if decision.activity is not None and service not in self._calls:
@@ -60,8 +62,8 @@ class Applier:
                 if decision.desired > decision.current:
                     # A floor is no answer to a bucket.
                     since = decision.bucket_end if decision.activity.cause == "policy" else None
-                    ledger = Ledger(decision.current, decision.desired, since, read, decision.activity.at)
-                self.memories[service] = decision.memory.intend(decision.activity, ledger)
+                    ledger = Ledger(decision.current, decision.desired, since, read, decided)
+                self.memories[service] = decision.memory.intend(decision.activity, ledger, _told(decision))
                 intended.append(service)
         written = self.clock.now()
         try:
@@ -122,3 +124,12 @@ class Applier:
             unknown = Unavailable("UpdateService", type(caught).__name__, str(caught))
             return Scaled(service, desired, self.clock.now(), unknown)
         return Scaled(service, desired, self.clock.now())
+
+
+def _told(decision: Decision) -> Change | None:
+    activity, reason = decision.activity, decision.reason
+    if activity is None:
+        return None
+    if len(reason) > REASON_LENGTH:
+        reason = f"{reason[: REASON_LENGTH - 3]}..."
+    return Change(activity.at, decision.current, decision.desired, decision.cause, reason)

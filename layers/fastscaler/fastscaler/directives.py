@@ -1,4 +1,4 @@
-"""What the scaler can be asked besides scaling: `prewarm`, `pause`, `resume`, and `observe`.
+"""What the scaler can be asked besides scaling: `prewarm`, `pause`, `resume`, `observe`, and `rehearse`.
 
 A directive is checked against the policy document and stored; the running loop sees it at its next look. A refused one
 stores nothing and fails the invocation, so that it reaches the on-failure queue. Keys: events/README.md.
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from fastscaler.errors import DirectiveRefused
+from fastscaler.errors import DirectiveRefused, Problem
 from fastscaler.event_problems import problem, problems_of
 from fastscaler.scaling.model import Model
 from fastscaler.scaling.observation import Floor, Pause
@@ -34,15 +34,18 @@ Text = Annotated[str, Field(max_length=256)]
 Minutes = Annotated[int, Field(strict=True, ge=0, le=A_MONTH)]
 
 
-class _Directive(Model):
+class _OfService(Model):
     cluster: EcsName
     service: EcsName
-    reason: Text = ""
-    scheduled_time: AwareDatetime | None = None
 
     @property
     def key(self) -> str:
         return f"{self.cluster}/{self.service}"
+
+
+class _Directive(_OfService):
+    reason: Text = ""
+    scheduled_time: AwareDatetime | None = None
 
 
 class Prewarm(_Directive):
@@ -76,12 +79,27 @@ class Observe(Model):
     looks: Annotated[int, Field(strict=True, ge=1, le=60)] = 3
 
 
-Request = Prewarm | PauseScaling | ResumeScaling | Observe
+class Rehearse(_OfService):
+    """Asks for looks at a service's metrics under other names, until its policies want more tasks; changes nothing.
+
+    For drills: synthetic load under names of its own moves no service.
+    """
+
+    directive: Literal["rehearse"]
+    metric_prefix: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9]{1,32}$", json_schema_extra={"patternErrorMessage": "1 to 32 letters or digits"}),
+    ]
+    seconds: Annotated[int, Field(strict=True, ge=10, le=600)] = 60
+
+
+Request = Prewarm | PauseScaling | ResumeScaling | Observe | Rehearse
 _MODELS: Mapping[str, type[Request]] = {
     "prewarm": Prewarm,
     "pause": PauseScaling,
     "resume": ResumeScaling,
     "observe": Observe,
+    "rehearse": Rehearse,
 }
 
 
@@ -127,8 +145,7 @@ def carry_out(
     service = document.service(request.key)
     problems = []
     if service is None:
-        known = ", ".join(service.key for service in document.services[:10])
-        problems.append(problem("Service", request.key, f"must be a service of the policy document: {known}"))
+        problems.append(unknown_service(request.key, document))
     elif isinstance(request, Prewarm) and request.duration_minutes and request.min_capacity > service.max_capacity:
         allowed = f"must be at most MaxCapacity of {request.key}, which is {service.max_capacity}"
         problems.append(problem("MinCapacity", request.min_capacity, allowed))
@@ -139,6 +156,12 @@ def carry_out(
     if problems:
         raise DirectiveRefused(problems)
     return [Stored(one, store.put_directive(one, given, request_id)) for one in _to_store(request, given)]
+
+
+def unknown_service(key: str, document: Document) -> Problem:
+    """The problem that the document has no service `key`."""
+    known = ", ".join(service.key for service in document.services[:10])
+    return problem("Service", key, f"must be a service of the policy document: {known}")
 
 
 def _to_store(request: Prewarm | PauseScaling | ResumeScaling, given: float) -> list[Floor | Pause]:

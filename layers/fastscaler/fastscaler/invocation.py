@@ -1,4 +1,4 @@
-"""From one event to one of the three things an invocation can be: the loop, a directive, or an observation."""
+"""From one event to what an invocation can be: the loop, a directive, an observation, or a rehearsal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from fastscaler import directives, loop, policies
 from fastscaler.aws.dynamodb import Takeover
-from fastscaler.directives import DirectiveStore, Observe
+from fastscaler.directives import DirectiveStore, Observe, Rehearse
 from fastscaler.errors import AwsError, DirectiveRefused, DocumentInvalid, Superseded
 from fastscaler.loop import World
 from fastscaler.observe import LastLook, ReadOnlyStore
@@ -23,6 +23,7 @@ from fastscaler.ports import (
     StoppedTasks,
     TargetHealth,
 )
+from fastscaler.rehearsal import Rehearsal, with_prefixed_metrics
 from fastscaler.report import LogReport, emit_count
 
 
@@ -66,6 +67,8 @@ def handle(event: Mapping[str, Any], adapters: Adapters, *, seconds_left: float,
         request = directives.parse_directive(event)
         if isinstance(request, Observe):
             return _observe(adapters, deadline, request.looks)
+        if isinstance(request, Rehearse):
+            return _rehearse(adapters, deadline, request)
         document = _load(adapters).document
         now = adapters.clock.now()
         stored = directives.carry_out(request, document, adapters.table, now, request_id)
@@ -107,6 +110,26 @@ def _observe(adapters: Adapters, deadline: float, looks: int) -> dict[str, Any]:
     world = _world(adapters, store, report)
     why = loop.run(document.services, world, replace(adapters.pace), deadline, observed=observed, looks=looks)
     return {"ended": why, "state_table": store.found, "services": report.services}
+
+
+def _rehearse(adapters: Adapters, deadline: float, request: Rehearse) -> dict[str, Any]:
+    """Looks at other metrics of one service until it would scale out. Raises DirectiveRefused, AwsError."""
+    document = _load(adapters).document
+    service = document.service(request.key)
+    if service is None:
+        raise DirectiveRefused([directives.unknown_service(request.key, document)])
+    rehearsal = Rehearsal()
+    loop.run(
+        (with_prefixed_metrics(service, request.metric_prefix),),
+        _world(adapters, ReadOnlyStore(adapters.table), rehearsal),
+        replace(adapters.pace),
+        min(deadline, adapters.clock.now() + request.seconds + loop.MARGIN),
+        observed=frozenset({request.key}),
+        enough=rehearsal.answered,
+    )
+    answer = {"scale_out": rehearsal.scale_out, "last": rehearsal.last}
+    adapters.logger.info("rehearsal", extra={"service": request.key, **answer})
+    return answer
 
 
 def _world(adapters: Adapters, store: StateStore, report: loop.Report) -> World:

@@ -29,12 +29,15 @@ class Look:
 
     `errors` pairs each error with the service it concerns, empty where it concerns several; `notes` pairs a service
     with what came to light about it apart from its decision. `again`: this look came
-    after a first one at the same bucket. `clock_ahead`: seconds by which this machine's clock leads AWS's.
-    `metrics_read`: the metrics that GetMetricData bills for it.
+    after a first one at the same bucket. `read`: when its data had been read; `decided`: when it had been decided on.
+    `clock_ahead`: seconds by which this machine's clock leads AWS's. `metrics_read`: the metrics that GetMetricData bills
+    for it.
     """
 
     number: int
     at: float
+    read: float
+    decided: float
     finished: float
     again: bool
     decisions: Mapping[str, Decision]
@@ -83,6 +86,7 @@ class Looker:
         # Before deciding: a decision from the memory before an answer would undo what that answer said.
         scaled = self._applier.collect(0)
         decisions = self._decide(services, directives, read, errors)
+        decided = self._clock.now()
         self._decisions.update(decisions)
         scaled += self._apply(decisions, read, errors)
         errors += [(one.service, one.error) for one in scaled if one.error is not None]
@@ -96,6 +100,8 @@ class Looker:
         return Look(
             number=number,
             at=at,
+            read=read,
+            decided=decided,
             finished=finished,
             again=again,
             decisions=decisions,

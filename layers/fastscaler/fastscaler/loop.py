@@ -77,9 +77,10 @@ def run(
     observed: frozenset[str] = frozenset(),
     looks: int | None = None,
     decide: Decide = decide,
+    enough: Callable[[], bool] = lambda: False,
     once_started: Callable[[int], None] = lambda epoch: None,
 ) -> Ending:
-    """Takes over and looks until superseded, until `looks` are done, or until `deadline` (epoch seconds) is near.
+    """Takes over and looks until superseded, until `looks` are done or it is `enough`, or `deadline` (epoch s) is near.
 
     Nothing is called for services in `observed`. `once_started` is called with the epoch after the first look, so that
     nothing stands between taking over and looking. `decide` is there for a simulation of other rules. Raises AwsError
@@ -110,7 +111,7 @@ def run(
                 looked_at = newest_bucket_end(begun)
                 if looked and (share := looker.on_time_share(begun)) is not None:
                     pace.learn(share)
-            if number == looks:
+            if number == looks or enough():
                 why = "finished"
                 break
             now = clock.now()

@@ -133,6 +133,7 @@ class LogReport:
                 "reason": decision.reason,
                 "trail": [asdict(step) for step in decision.trail],
                 "running": service.running,
+                "load": _shown(decision),
                 "now": service.decided_at,
             },
         )
@@ -158,7 +159,12 @@ class LogReport:
         if not minute.looks and not minute.errors:
             return
         brief = {
-            name: {"desired": decision.desired, "running": service.running, "cause": decision.cause}
+            name: {
+                "desired": decision.desired,
+                "running": service.running,
+                "cause": decision.cause,
+                "reason": decision.reason,
+            }
             for name, service in self._services.items()
             if (decision := service.decision) is not None and decision.cause != "steady"
         }
@@ -240,11 +246,16 @@ def _brief(look: Look) -> dict[str, Any]:
         name: {
             "desired": decision.desired,
             "running": look.states[name].running,
-            "load": next((round(load.shown, 2) for load in decision.loads.values()), None),
+            "load": next(iter(_shown(decision).values()), None),
             "reason": decision.reason,
         }
         for name, decision in look.decisions.items()
     }
+
+
+def _shown(decision: Decision) -> dict[str, float]:
+    """The loads by metric, as the policies saw them."""
+    return {key: round(load.shown, 2) for key, load in decision.loads.items()}
 
 
 def _ledger_record(name: str, ledger: Ledger) -> dict[str, Any]:

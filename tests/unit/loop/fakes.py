@@ -20,6 +20,7 @@ from fastscaler.look import Look
 from fastscaler.loop import Ending, World
 from fastscaler.pace import Pace
 from fastscaler.scaling.memory import Memory, from_json, to_json
+from fastscaler.scaling.metric import Metric
 from fastscaler.scaling.observation import Datapoint, FailedLaunch, Floor, ServiceState
 from fastscaler.scaling.policy import Service
 
@@ -232,6 +233,7 @@ class FakeMetrics:
     def __init__(self, clock: FakeClock, ecs: FakeEcs) -> None:
         self._clock, self._ecs = clock, ecs
         self.load: dict[str, Callable[[float], float]] = {}
+        self.load_under: dict[str, Callable[[float], float]] = {}  # Of a rehearsal, by metric name.
         self.lateness: dict[str, Callable[[float], float]] = {}
         self.silent: dict[str, Callable[[float], int]] = {}  # Tasks of a service that run and do not publish.
         self.parts: dict[str, list[Datapoint]] = defaultdict(list)  # By service: a late bucket, as it fills.
@@ -248,9 +250,12 @@ class FakeMetrics:
             return self.errors[read.service]
         if not read.metric.per_task or read.service not in self._ecs.fleets:
             return self.datapoints.get(read.name, [])
-        return [*self._buckets(read.service, read.window), *self.parts[read.service][-1:]]
+        # What is made up for a rehearsal is published under names of its own.
+        name = read.metric.metric_name if isinstance(read.metric, Metric) else ""
+        load = self.load_under.get(name) if name.startswith("Drill") else self.load.get(read.service)
+        return [*self._buckets(read.service, read.window, load), *self.parts[read.service][-1:]]
 
-    def _buckets(self, service: str, window: float) -> Iterator[Datapoint]:
+    def _buckets(self, service: str, window: float, load: Callable[[float], float] | None) -> Iterator[Datapoint]:
         t = self._clock.t
         late: Callable[[float], float] = self.lateness.get(service, lambda end: 1.0)
         silent: Callable[[float], int] = self.silent.get(service, lambda start: 0)
@@ -258,8 +263,8 @@ class FakeMetrics:
             end = start + BUCKET
             running = self._ecs.fleets[service].running(start)
             tasks = running - silent(start)
-            if service in self.load and tasks > 0 and end + late(end) <= t:
-                yield Datapoint(EPOCH + start, self.load[service](start) * tasks / running, tasks)
+            if load is not None and tasks > 0 and end + late(end) <= t:
+                yield Datapoint(EPOCH + start, load(start) * tasks / running, tasks)
 
     def times_read(self, service: str, key: str = "Load") -> list[float]:
         return [t for t, names in self.reads if (service, key) in names]

@@ -54,6 +54,27 @@ class TestTheIntent:
         assert sim.fleet(shop).counts == [12]
 
 
+class TestWhatIsTold:
+    """`fastscaler status` shows the last change and why, however long ago it was."""
+
+    def test_the_last_change_is_remembered_with_its_reason(self, sim: Simulation) -> None:
+        shop = sim.add(a_service(), tasks=4, load=step(100, 1200, at=20))
+        sim.run([shop], until=250)
+        change = sim.store.memory(shop.key).change
+        assert change is not None
+        assert (change.previous, change.desired, change.cause) == (4, 12, "track")
+        assert "300 per task against 100" in change.reason
+        assert 25 < change.at - EPOCH < 30
+
+    def test_a_refused_call_is_told_as_refused(self, sim: Simulation) -> None:
+        shop = sim.add(a_service(), tasks=4, load=1200.0)
+        sim.ecs.outcomes[shop.key] = [Outcome(DENIED, None)] * 50
+        sim.run([shop], until=20)
+        change = sim.store.memory(shop.key).change
+        assert change is not None
+        assert change.refused
+
+
 class TestARefusal:
     """UpdateService said no: it had no effect, so there is nothing to wait for."""
 

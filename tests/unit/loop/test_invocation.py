@@ -13,11 +13,12 @@ from fastscaler import loop
 from fastscaler.errors import DirectiveRefused, DocumentInvalid, Unavailable
 from fastscaler.invocation import Adapters, handle
 from fastscaler.pace import Pace
-from tests.unit.loop.fakes import Simulation, a_service, step
+from tests.unit.loop.fakes import EPOCH, Simulation, a_service, step
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 OBSERVE = {"Directive": "observe"}
 PREWARM = {"Directive": "prewarm", "Cluster": "shops", "Service": "shop", "Owner": "morning", "MinCapacity": 7}
+REHEARSE = {"Directive": "rehearse", "Cluster": "shops", "Service": "shop", "MetricPrefix": "Drill", "Seconds": 25}
 Invoke = Callable[..., dict[str, Any]]
 
 
@@ -183,6 +184,40 @@ class TestObserve:
 
     def test_a_service_that_does_not_exist_says_so(self, sim: Simulation, invoke: Invoke) -> None:
         assert "no service shops/shop" in invoke(OBSERVE)["services"]["shops/shop"]["error"]
+
+
+class TestRehearsal:
+    def test_it_tells_when_a_load_under_other_names_would_be_answered_and_changes_nothing(
+        self, sim: Simulation, invoke: Invoke
+    ) -> None:
+        shop = sim.add(a_service(), tasks=4, load=100.0)
+        sim.metrics.load_under["DrillLoad"] = step(240, 1200, at=20)
+        answer = invoke({**REHEARSE, "Seconds": 60}, until=90)
+        told = answer["scale_out"]
+        assert (told["from"], told["to"]) == (4, 12)
+        assert told["bucket_end"] - EPOCH == 25
+        assert 25 < told["decided"] - EPOCH <= 30
+        assert told["read"] <= told["decided"]
+        assert sim.clock.t < 35, "it ends with its answer"
+        assert sim.fleet(shop).asked == []
+        assert {method for _, method in sim.store.calls} <= {"read_all", "poll"}
+
+    def test_without_an_answer_it_tells_why(self, sim: Simulation, invoke: Invoke) -> None:
+        sim.add(a_service(), tasks=4, load=1200.0)
+        answer = invoke(REHEARSE, until=90)
+        assert answer["scale_out"] is None
+        assert "no data" in answer["last"]["reason"]
+        assert 20 <= sim.clock.t <= 30
+
+    def test_it_emits_no_metric(self, sim: Simulation, invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+        """A made-up load must not show on a dashboard, nor raise an alarm."""
+        sim.add(a_service(), tasks=4, load=100.0)
+        invoke({**REHEARSE, "Seconds": 100}, until=200)
+        assert [record for record in printed(capsys) if "_aws" in record] == []
+
+    def test_an_unknown_service_is_refused(self, invoke: Invoke) -> None:
+        with pytest.raises(DirectiveRefused, match="must be a service of the policy document: shops/shop"):
+            invoke({**REHEARSE, "Service": "other"})
 
 
 class TestDirectives:

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from fastscaler.scaling.behavior import highest_recommendation, remember
 from fastscaler.scaling.decision import decide
-from fastscaler.scaling.memory import Activity, Launch, Ledger, Memory, Reconciled, from_json, reconcile, to_json
+from fastscaler.scaling.memory import (
+    Activity,
+    Change,
+    Launch,
+    Ledger,
+    Memory,
+    Reconciled,
+    from_json,
+    reconcile,
+    to_json,
+)
 from tests.unit.scaling.build import START, observe, service, windows
 
 RAISE = Activity(START, 10, 14, "policy", 4, {"steps": 4})
@@ -89,6 +99,11 @@ class TestExplaining:
         assert seen(KNOWN, 40, 0).memory.raised_since(START - 1) == 30
         assert seen(KNOWN, 3, 0).memory.raised_since(START - 1) == 0
 
+    def test_a_count_set_by_hand_is_the_last_change_that_is_told(self) -> None:
+        change = seen(KNOWN, 40, 0).memory.change
+        assert change is not None
+        assert (change.at, change.previous, change.desired, change.cause) == (START, 10, 40, "external")
+
     def test_it_is_reported_once(self) -> None:
         once = seen(KNOWN, 40, 0)
         assert seen(once.memory, 40, 5) == Reconciled(once.memory, 40)
@@ -161,6 +176,8 @@ memories = st.builds(
     st.lists(st.builds(Ledger, counts, counts, maybe, times, times, maybe, maybe, maybe), max_size=2).map(tuple),
     st.none() | st.builds(Launch, times, counts, st.text(max_size=8), times, counts, times, st.text(max_size=8)),
     st.none() | st.text(max_size=8),
+    change=st.none()
+    | st.builds(Change, times, counts, counts, st.text(max_size=8), st.text(max_size=8), st.booleans()),
 )
 STORED = json.loads((Path(__file__).parent / "stored_memories.json").read_text())
 

@@ -116,6 +116,12 @@ def test_each_bucket_is_published_when_it_ends_with_its_exact_mean() -> None:
     assert one.sink.load() == [(200, 4), (200, 4), (680, 4), (1000, 4), (1000, 4), (1000, 4)]
 
 
+def test_at_the_end_the_load_rests() -> None:
+    one = Run(DurationSeconds=40, RestSeconds=10)
+    one()
+    assert [load for load, _ in one.sink.load()] == [200, 200, 680, 1000, 1000, 1000, 200, 200]
+
+
 def test_second_zero_is_the_next_bucket_boundary() -> None:
     one = Run(at=2.3)
     summary = one()
@@ -134,6 +140,7 @@ def test_the_summary_says_what_was_done() -> None:
         first_bucket=EPOCH,
         last_bucket=EPOCH + 25,
         surge_at=EPOCH + 12,
+        surge_published_at=EPOCH + 15,
         ended_by="profile",
     )
 

@@ -44,6 +44,21 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """The last change of the desired count as a person asks for it: `at` (epoch seconds), and why. No rule reads it.
+
+    `cause` is the stage that had the last word, `reason` its sentence. `refused`: the call had no effect.
+    """
+
+    at: float
+    previous: int
+    desired: int
+    cause: str
+    reason: str
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """When each stage of one scale-out was reached, in epoch seconds; None: not yet."""
 
@@ -86,7 +101,8 @@ class Memory:
     were asked for. `conflict` is what another scaler may do to the service: empty for nothing, None where nobody has
     asked. `running` holds how many tasks ran from when on (epoch seconds), where a metric needs to know it later.
     `silent`: since when (epoch seconds) a metric by which the load is known has told nothing. `lifted`: a floor or a
-    higher MaxCapacity has held more tasks than the policies want, and they have not all been given back.
+    higher MaxCapacity has held more tasks than the policies want, and they have not all been given back. `change` is
+    the last change of the desired count, for `fastscaler status`.
     """
 
     desired: int | None = None
@@ -101,6 +117,7 @@ class Memory:
     running: tuple[tuple[int, int], ...] = ()
     silent: Mapping[str, int] = field(default_factory=dict)
     lifted: bool = False
+    change: Change | None = None
 
     def raised_since(self, since: float) -> int:
         """Tasks asked for after `since`, whoever asked."""
@@ -121,9 +138,12 @@ class Memory:
 
     def withdraw(self) -> "Memory":
         """The intent had no effect: as if it had never been decided."""
-        return replace(self, intent=None, ledgers=tuple(one for one in self.ledgers if one.updated is not None))
+        change, ledgers = self.change, tuple(one for one in self.ledgers if one.updated is not None)
+        if change is not None and self.intent is not None and change.at == self.intent.at:
+            change = replace(change, refused=True)
+        return replace(self, intent=None, ledgers=ledgers, change=change)
 
-    def intend(self, activity: Activity, ledger: Ledger | None) -> "Memory":
+    def intend(self, activity: Activity, ledger: Ledger | None, change: Change | None = None) -> "Memory":
         """A new decision; an older one that is still unacknowledged may yet take effect, so it is remembered."""
         opened = (ledger,) if ledger is not None else ()
         return replace(
@@ -131,6 +151,7 @@ class Memory:
             intent=activity,
             superseded=self.intent or self.superseded,
             ledgers=(*self.ledgers, *opened)[-MAX_LEDGERS:],
+            change=change or self.change,
         )
 
     def prune(self, now: float, horizon: float) -> "Memory":
@@ -193,7 +214,8 @@ def reconcile(memory: Memory, desired: int, running: int, now: float) -> Reconci
         memory = _credit(replace(memory, desired=desired, superseded=None), believed, desired, now)
         return Reconciled(memory, desired, note, believed if believed > desired else None)
     note = f"desired count was set to {desired} by someone else"
-    return Reconciled(_credit(replace(memory, desired=desired), believed, desired, now), desired, note)
+    memory = replace(memory, desired=desired, change=Change(now, believed, desired, "external", note))
+    return Reconciled(_credit(memory, believed, desired, now), desired, note)
 
 
 def _credit(memory: Memory, previous: int, desired: int, now: float) -> Memory:
@@ -234,6 +256,7 @@ def from_json(text: str) -> Memory | None:
             running=_extremes(stored.get("running", ())),
             silent={str(key): int(since) for key, since in stored.get("silent", {}).items()},
             lifted=bool(stored.get("lifted", False)),
+            change=Change(**change) if (change := stored.get("change")) else None,
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
