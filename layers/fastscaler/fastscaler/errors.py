@@ -40,6 +40,14 @@ class Defect(AwsError):
     """A defect of this program, met while it worked for one service; the others go on."""
 
 
+class FunctionFailed(FastScalerError):
+    """A Lambda function answered with an error of its own: `kind` is its type, `message` what it says."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind, self.message = kind, message
+        super().__init__(f"{kind}: {message}")
+
+
 class Superseded(FastScalerError):
     """A newer invocation has taken over; this one must not act any more."""
 

@@ -30,8 +30,8 @@ class Look:
     `errors` pairs each error with the service it concerns, empty where it concerns several; `notes` pairs a service
     with what came to light about it apart from its decision. `again`: this look came
     after a first one at the same bucket. `read`: when its data had been read; `decided`: when it had been decided on.
-    `clock_ahead`: seconds by which this machine's clock leads AWS's. `metrics_read`: the metrics that GetMetricData bills
-    for it.
+    `clock_ahead`: seconds by which this machine's clock leads AWS's. `metrics_read`: the metrics that GetMetricData
+    bills for it.
     """
 
     number: int

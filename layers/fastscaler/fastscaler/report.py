@@ -181,17 +181,20 @@ class LogReport:
             }
         )
         for name, service in self._services.items():
-            self._emit(_service_metrics(service, now, observed=name in self._observed), name)
+            values = _service_metrics(service, now, observed=name in self._observed)
+            self._emit(values, name, **_load_metric(service.decision))
             service.holds, service.errors, service.load_share = 0, 0, None
             service.decision = None  # A service that nothing is decided for any more must not look as it did.
 
-    def _emit(self, values: Values, service: str | None = None) -> None:
+    def _emit(self, values: Values, service: str | None = None, **notes: str) -> None:
         if self._namespace is None:
             return
         # One dimension, Powertools' own: the ECS service, or this function for what concerns the loop.
         metrics = EphemeralMetrics(namespace=self._namespace, service=service)
         for metric, (unit, value) in values.items():
             metrics.add_metric(metric, unit, value)
+        for key, text in notes.items():  # In the log's record only, and so free of charge.
+            metrics.add_metadata(key, text)
         metrics.flush_metrics()
 
     def _service(self, name: str) -> _Service:
@@ -239,6 +242,11 @@ def _service_metrics(service: _Service, now: float, *, observed: bool) -> Values
     if decision.memory.launch is not None and decision.memory.launch.failed:
         values["LaunchFailures"] = (MetricUnit.Count, decision.memory.launch.failed)
     return values
+
+
+def _load_metric(decision: Decision | None) -> dict[str, str]:
+    """The document's key of the metric that LoadPerTask is of."""
+    return {} if decision is None or not decision.loads else {"LoadMetric": next(iter(decision.loads))}
 
 
 def _brief(look: Look) -> dict[str, Any]:

@@ -74,13 +74,13 @@ def test_schedules_carry_what_they_send_and_their_name_in_the_template(stubbed: 
 
 def test_the_table_is_found_by_its_type(stubbed: Stubbed) -> None:
     stubbed.lists(resource("AWS::DynamoDB::Table", "StateTable", "fastscaler-state"))
-    assert stubbed.stack.resource("AWS::DynamoDB::Table") == "fastscaler-state"
+    assert stubbed.stack.resource("StateTable") == "fastscaler-state"
 
 
 def test_another_stack_is_told_apart(stubbed: Stubbed) -> None:
     stubbed.lists(resource("AWS::SQS::Queue", "Queue", "some-queue"))
-    with pytest.raises(NotFound, match="it is no FastScaler stack"):
-        stubbed.stack.resource("AWS::DynamoDB::Table")
+    with pytest.raises(NotFound, match="it is no FastScaler"):
+        stubbed.stack.resource("StateTable")
 
 
 def test_a_stack_that_does_not_exist_is_said_so(stubbed: Stubbed) -> None:

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fastscaler.aws.calls import READ, calling
-from fastscaler.aws.dynamodb import Table
+from fastscaler.aws.calls import calling
 from fastscaler.errors import NotFound, Rejected
 
 if TYPE_CHECKING:
@@ -34,28 +34,17 @@ class Stack:
         self.name = name
         self._cloudformation, self._scheduler = cloudformation, scheduler
 
-    @classmethod
-    def connect(cls, name: str, region: str | None, profile: str | None) -> tuple["Stack", Table]:
-        """The stack and its state table. Raises AwsError."""
-        import boto3
-
-        with calling("connect"):
-            session = boto3.session.Session(region_name=region, profile_name=profile)
-            stack = cls(name, session.client("cloudformation", config=READ), session.client("scheduler", config=READ))
-            client = session.client("dynamodb", config=READ)
-        return stack, Table(client, stack.resource("AWS::DynamoDB::Table"))
-
-    def resource(self, kind: str) -> str:
-        """The physical id of the stack's only resource of this type. Raises AwsError."""
-        for found_kind, _, physical in self._resources():
-            if found_kind == kind:
+    def resource(self, logical_id: str) -> str:
+        """The physical id of a resource, by its name in the template. Raises AwsError."""
+        for _, found, physical in self._resources:
+            if found == logical_id and physical:
                 return physical
-        raise NotFound("ListStackResources", "MISSING", f"stack {self.name} has no {kind}: it is no FastScaler stack")
+        raise NotFound("ListStackResources", "MISSING", f"stack {self.name} has no {logical_id}: it is no FastScaler")
 
     def schedules(self) -> list[Schedule]:
         """The stack's schedules, in the order of their names. Raises AwsError."""
         found = []
-        for kind, logical, physical in self._resources():
+        for kind, logical, physical in self._resources:
             if kind != "AWS::Scheduler::Schedule":
                 continue
             with calling("GetSchedule"):
@@ -71,6 +60,7 @@ class Stack:
             )
         return sorted(found, key=lambda one: one.name)
 
+    @cached_property
     def _resources(self) -> list[tuple[str, str, str]]:
         """Type, logical id and physical id of every resource."""
         found = []

@@ -8,21 +8,24 @@ except ModuleNotFoundError:
 
 from importlib.metadata import entry_points
 
+from fastscaler.cli.directives import pause, prewarm, resume
 from fastscaler.cli.explain import explain
 from fastscaler.cli.import_policies import import_policies
 from fastscaler.cli.record import record
 from fastscaler.cli.schedules import schedules
+from fastscaler.cli.status import status
 from fastscaler.cli.usage_errors import OneLineErrors
 from fastscaler.cli.validate import schema, validate
+from fastscaler.cli.watch import watch
 
 app = typer.Typer(
-    help="Check and explain FastScaler policy documents.",
+    help="Check and explain FastScaler policy documents, and operate what is deployed.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
     cls=OneLineErrors,
 )
-for command in (validate, explain, schema, schedules, record):
+for command in (validate, explain, schema, status, watch, pause, resume, prewarm, schedules, record):
     app.command()(command)
 app.command("import")(import_policies)  # `import` is no name for a function.
 # Commands of other packages, such as the simulator's, which this library does not know.

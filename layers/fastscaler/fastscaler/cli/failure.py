@@ -13,24 +13,35 @@ NOT_VALID |= {"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteS
 NOT_VALID |= {"UnrecognizedClientException", "MissingAuthenticationToken"}
 
 
-def what_to_do(error: AwsError, cluster: str, permissions: Mapping[str, str]) -> str:
-    """What is wrong, and what to do about it; `permissions` has the permission that each operation needs."""
+# botocore's own errors of a sign-in that has ended, or was never made.
+SIGN_IN = {"CredentialRetrievalError", "LoginRefreshRequired", "LoginTokenLoadError", "SSOTokenLoadError"}
+SIGN_IN |= {"TokenRetrievalError", "UnauthorizedSSOTokenError", "NoAuthTokenError"}
+OF_A_SERVICE = "--cluster, --service and --region"
+
+
+def what_to_do(error: AwsError, cluster: str, permissions: Mapping[str, str], look_at: str = OF_A_SERVICE) -> str:
+    """What is wrong, and what to do about it; `permissions` has the permission that each operation needs.
+
+    `look_at` are the options that name what may not have been found; `cluster` is empty where no option names it.
+    """
     if error.code == "NoRegionError":
         return "no AWS Region is known: give --region"
     if error.code == "ProfileNotFound":
         return f"{error.message}: give another --profile"
-    if error.code == "NoCredentials":
+    if error.code == "InvalidRegionError":
+        return f"{error.message}: give another --region"
+    if error.code in ("NoCredentials", "PartialCredentialsError"):
         return "no AWS credentials were found: sign in, or give --profile"
-    if error.code in NOT_VALID:
+    if error.code in NOT_VALID | SIGN_IN:
         return f"AWS does not take the credentials ({error.code}): sign in again, or give another --profile"
     if error.code == "FailedResourceAccessException":  # Application Auto Scaling reads the alarms as the caller.
         return "reading the policies' alarms is not allowed: permit cloudwatch:DescribeAlarms"
     if isinstance(error, AccessDenied):
         return f"{error.operation} is not allowed: permit {permissions.get(error.operation, error.operation)}"
-    if error.code == "ClusterNotFoundException":
+    if cluster and error.code == "ClusterNotFoundException":
         return f"there is no cluster {cluster}: look at --cluster and --region"
     if isinstance(error, NotFound):
-        return f"{error.message}: look at --cluster, --service and --region"
+        return f"{error.message or error}: look at {look_at}"
     if isinstance(error, Throttled):
         return f"AWS asks for fewer calls ({error.operation}): try again in a minute"
     if isinstance(error, Unavailable):
