@@ -9,6 +9,7 @@ except ModuleNotFoundError:
 from importlib.metadata import entry_points
 
 from fastscaler.cli.directives import pause, prewarm, resume
+from fastscaler.cli.drill import drill
 from fastscaler.cli.explain import explain
 from fastscaler.cli.import_policies import import_policies
 from fastscaler.cli.record import record
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     cls=OneLineErrors,
 )
-for command in (validate, explain, schema, status, watch, pause, resume, prewarm, schedules, record):
+for command in (validate, explain, schema, status, watch, pause, resume, prewarm, drill, schedules, record):
     app.command()(command)
 app.command("import")(import_policies)  # `import` is no name for a function.
 # Commands of other packages, such as the simulator's, which this library does not know.
