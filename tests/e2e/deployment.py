@@ -72,6 +72,15 @@ class Deployment:
         )
         return {item["sk"]["S"]: item for item in answer["Items"]}
 
+    def has_document(self) -> bool:
+        """Whether the loop has kept its policy document, as it does after its first look."""
+        answer = self.aws.client("dynamodb").query(
+            TableName=self.outputs["TableName"],
+            KeyConditionExpression="pk = :policies",
+            ExpressionAttributeValues={":policies": {"S": "policies"}},
+        )
+        return bool(answer["Items"])
+
     def epoch(self) -> int:
         item = self.state().get("epoch")
         return int(item["epoch"]["N"]) if item else 0

@@ -4,6 +4,8 @@ About three minutes, most of them waiting for EventBridge's once a minute. `play
 what it should look like is for the tests to say.
 """
 
+import json
+import subprocess
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,8 +22,9 @@ from tests.e2e.records import Invocation, invocations
 BASE, PEAK = 120.0, 900.0  # Requests/s; the policies aim at 100 for each task.
 FLOOR = 5  # The MinCapacity of the schedule WeekdayPrewarm.
 OTHER_FLOORS = {"WeekendEveningPrewarm": 8, "OffHoursMinimum": 3, "SaleOpeningPrewarm": 40}
-SECONDS_BEFORE_SURGE, SECONDS_AT_PEAK = 30, 25
-DRILL_SECONDS = 180  # Until after the scale-in: without data there is none.
+SECONDS_BEFORE_SURGE = 30  # At most: a drill's 15, and until its functions have started.
+DRILL = ["fastscaler", "drill", "--stack", "fastscaler", "--output", "drills", "--json"]
+LIVE = ["--live", "--yes", "--base", f"{BASE:g}", "--peak", f"{PEAK:g}"]
 REFUSED = {
     "Directive": "prewarm",
     "Cluster": workload.CLUSTER,
@@ -46,6 +49,10 @@ class Played:
     failed: str = ""
     paused: str = ""
     schedules: str = ""
+    status: str = ""
+    safe_drill: dict[str, Any] = field(default_factory=dict)
+    live_drill: dict[str, Any] = field(default_factory=dict)
+    drawn: list[str] = field(default_factory=list)
     refusals: int = 0
     queued: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
@@ -100,19 +107,18 @@ def _scale(aws: Emulator, deployment: Deployment, project: Project, played: Play
     say("the first invocation, by hand; from now on the rule fires")
     deployment.invoke_later(deployment.scaler, project.event("scheduled_tick.json"))
     wait_for("the first take-over", lambda: deployment.epoch() == 1, 20)
-    deployment.invoke_later(
-        deployment.synthetic,
-        workload.surge(
-            BASE, PEAK, seconds_before=SECONDS_BEFORE_SURGE, seconds_at_peak=SECONDS_AT_PEAK, duration=DRILL_SECONDS
-        ),
-    )
+    wait_for("the first look", deployment.has_document, 20)
+    say(f"$ {' '.join(DRILL)} &")
+    safe = project.start(DRILL)
     at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
     deployment.fire("WeekdayPrewarm", at)
     played.prewarmed_at = at.timestamp()
     waited = wait_for("the pre-warm's floor", lambda: workload.desired(aws) == FLOOR, 30)
     say(f"a pre-warm schedule has fired: {FLOOR} tasks, {waited:.1f} s after it was set")
-    say(f"waiting for the surge, {BASE:.0f} to {PEAK:.0f} requests/s")
+    say(f"$ {' '.join(DRILL + LIVE)} &")
+    live = project.start(DRILL + LIVE)
     wait_for("an answer to the surge", lambda: workload.desired(aws) * 100 >= PEAK, SECONDS_BEFORE_SURGE + 30)
+    workload.register_targets(aws, workload.desired(aws))
     played.surge_at = workload.surge_at(aws, above=(BASE + PEAK) / 2) or 0.0
     say(f"answered {time.time() - played.surge_at:.1f} s after the surge: {workload.desired(aws)} tasks")
     played.released_at = time.time()
@@ -121,6 +127,9 @@ def _scale(aws: Emulator, deployment: Deployment, project: Project, played: Play
     say("the load falls; waiting for scale-in and for two hand-overs")
     wait_for("scale-in", lambda: workload.desired(aws) == 2, 90)
     say("scaled in to 2 tasks")
+    played.safe_drill, played.live_drill = _drilled(safe), _drilled(live)
+    played.drawn = sorted(path.suffix for path in (project.folder / "drills").iterdir())
+    played.status = played.guide.follow("Looking at it", project, shown=True)
     wait_for("the second hand-over", lambda: deployment.epoch() >= 3, 90)
     time.sleep(7)
     played.queued = deployment.failed_events()
@@ -128,6 +137,14 @@ def _scale(aws: Emulator, deployment: Deployment, project: Project, played: Play
     played.paused = played.guide.follow("Stopping for a while", project)
     streams = deployment.log_streams(deployment.outputs["ScalerLogGroupName"])
     played.refusals = sum('"DirectiveRefused":[1.0]' in message for messages in streams for message in messages)
+
+
+def _drilled(drill: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a drill has found, in its own words and as data."""
+    out, err = drill.communicate(timeout=120)
+    say(err)
+    found: dict[str, Any] = json.loads(out)
+    return found
 
 
 def _update(aws: Emulator, deployment: Deployment, project: Project, played: Played) -> None:

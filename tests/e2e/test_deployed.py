@@ -88,6 +88,44 @@ def test_every_schedule_of_the_template_fires_and_is_listed_with_what_holds(play
     assert set(lines) == hold | {"weekday-business-hours"}  # That one was released.
 
 
+@pytest.mark.parametrize("kind", ["safe", "live"])
+def test_a_drill_adds_up_and_leaves_the_metric_at_rest(played: Played, kind: str) -> None:
+    found = played.safe_drill if kind == "safe" else played.live_drill
+    assert abs(sum(stage["seconds"] for stage in found["stages"]) - found["total_seconds"]) < 0.2
+    assert all(stage["seconds"] >= 0 for stage in found["stages"])
+    assert found["complete"] is True
+    assert found["at_rest"] is True
+    say(f"{kind} drill: {found['verdict']}")
+
+
+def test_a_live_drill_follows_the_scale_out_to_healthy_tasks(played: Played) -> None:
+    found = played.live_drill
+    stages = [stage["name"] for stage in found["stages"]]
+    assert stages == ["published", "visible", "read", "decided", "updated", "running", "healthy"]
+    answer = next(call for call in played.changes if call["at"] > played.surge_at)
+    assert found["scale_out"]["desired"] == answer["desiredCount"]
+    # The emulator's own record of the call has whole seconds.
+    assert abs(found["times"]["updated"] - answer["at"]) < 1.5
+    assert abs(found["times"]["surge"] - played.surge_at) < 0.1
+
+
+def test_a_safe_drill_ends_at_the_decision_and_moves_nothing(played: Played) -> None:
+    found = played.safe_drill
+    assert [stage["name"] for stage in found["stages"]] == ["published", "visible", "read", "decided"]
+    assert found["metric"] == "DrillRequestsPerSecond"
+    assert found["scale_out"]["desired"] not in [call["desiredCount"] for call in played.changes]
+
+
+def test_drills_leave_their_figures_and_charts(played: Played) -> None:
+    assert played.drawn == [".json", ".json", ".png", ".png"]
+
+
+def test_status_tells_the_counts_the_last_change_and_the_loop(played: Played) -> None:
+    assert f"{workload.KEY}: 2 tasks, 2 running" in played.status
+    assert " -> 2 tasks, " in played.status
+    assert "no sign" not in played.status
+
+
 def test_the_fleet_shrinks_again_in_steps_of_at_most_half(played: Played) -> None:
     steps = [(decision["from"], decision["to"]) for decision in decisions(played) if decision["to"] < decision["from"]]
     assert len(steps) >= 2

@@ -44,6 +44,14 @@ def create(aws: Emulator, desired: int) -> None:
     )
 
 
+def register_targets(aws: Emulator, count: int) -> None:
+    """What the emulator leaves undone: tasks that run become targets, which are healthy at once."""
+    elbv2 = aws.client("elbv2")
+    (group,) = elbv2.describe_target_groups(Names=["fast-scaling"])["TargetGroups"]
+    targets = [{"Id": f"10.0.0.{number}", "Port": 80} for number in range(1, count + 1)]
+    elbv2.register_targets(TargetGroupArn=group["TargetGroupArn"], Targets=targets)
+
+
 def describe(aws: Emulator) -> dict[str, Any]:
     """The service as DescribeServices shows it."""
     (service,) = aws.client("ecs").describe_services(cluster=CLUSTER, services=[SERVICE])["services"]

@@ -24,9 +24,9 @@ SILENT = 130.0  # Seconds without a sign of the loop: it sums up once a minute, 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the log says of one service. `load` is per task, of `metric`; `at` epoch seconds."""
+    """What the log says of one service: `load` per task, of `metric`; `reason`, of `reason_at` (epoch seconds)."""
 
-    at: float = 0.0
+    reason_at: float = 0.0
     load: float | None = None
     metric: str = ""
     data_age: float | None = None
@@ -113,7 +113,9 @@ def heard(records: "Iterable[Record]", before: Heard | None = None) -> Heard:
         if record.message == "summary":
             for key, brief in fields.get("services", {}).items():
                 said = services.get(key, Said())
-                services[key] = replace(said, cause=brief.get("cause", ""), reason=brief.get("reason", ""))
+                services[key] = replace(
+                    said, reason_at=at, cause=brief.get("cause", ""), reason=brief.get("reason", "")
+                )
             listed = fields.get("services", {}).keys()
             services.update(
                 {key: replace(said, cause="", reason="") for key, said in services.items() if key not in listed}
@@ -127,7 +129,7 @@ def _hear(said: Said, record: "Record", at: float) -> Said:
     fields = record.fields
     if record.message == "decision":
         load = fields.get("load") or {}
-        said = replace(said, at=at, cause=fields.get("cause", ""), reason=fields.get("reason", ""))
+        said = replace(said, reason_at=at, cause=fields.get("cause", ""), reason=fields.get("reason", ""))
         if load:
             metric = next(iter(load))
             said = replace(said, load=load[metric], metric=metric)
@@ -137,7 +139,6 @@ def _hear(said: Said, record: "Record", at: float) -> Said:
     elif "ServiceErrors" in fields:
         said = replace(
             said,
-            at=at,
             load=_first(fields.get("LoadPerTask")),
             metric=str(fields.get("LoadMetric", "")),
             data_age=_first(fields.get("DataAge")),
@@ -195,6 +196,10 @@ def _service_status(
 ) -> ServiceStatus:
     observes = document.observes(service)
     known = state if isinstance(state, ServiceState) else None
+    # The table has what was called; what a service in observe mode would have had called is in the log only.
+    change = said.change if observes else memory.change
+    if change is not None and change.at > said.reason_at:
+        said = replace(said, cause="", reason="")  # The log is behind: this was before the last change.
     return ServiceStatus(
         service=service.key,
         mode="observe" if observes else "active",
@@ -210,8 +215,7 @@ def _service_status(
         pauses=tuple(one for one in directives if isinstance(one, Pause)),
         cause=said.cause,
         reason=said.reason,
-        # The table has what was called; what a service in observe mode would have had called is in the log only.
-        change=said.change if observes else memory.change,
+        change=change,
         notes=tuple(_notes(memory, known, said)),
         error="" if known else str(state),
     )

@@ -16,7 +16,7 @@ from fastscaler.scaling.policy import Document
 from tests.unit.operate.build import NOW, WEB, FakeClock, FakeEcs
 
 NAMESPACE = "FastScaling/Application"
-COLD = 3.0  # Seconds from the invocation to the bucket in which the load begins.
+ASKED = "requests-per-task: 330 per task against 100, needs 14"
 DELAY = 2.0  # Seconds from a bucket's end until CloudWatch shows it.
 
 
@@ -76,7 +76,7 @@ class FakeAccount:
             scaler="scaler",
             synthetic="synthetic",
             metrics=self,
-            ecs=FakeEcs({WEB: ServiceState(8, 8)}),
+            ecs=FakeEcs({WEB: ServiceState(14, 4)}),
             log=FakeScalerLog(self),
             table=self,
             clock=self.clock,
@@ -111,7 +111,7 @@ class FakeAccount:
         if self.answer is None:
             return {"scale_out": None, "last": last_look}
         at = self.surge + self.answer
-        found = {"from": 4, "to": 8, "reason": "busy", "bucket_end": self.surge + 5, "read": at - 0.1, "decided": at}
+        found = {"from": 4, "to": 14, "reason": ASKED, "bucket_end": self.surge + 5, "read": at - 0.1, "decided": at}
         return {"scale_out": found, "last": last_look}
 
     def start(self, function: str, event: Mapping[str, Any]) -> None:
@@ -158,8 +158,8 @@ class FakeScalerLog:
         known = {name: at for name, at in times.items() if at <= now}
         if "updated" not in known:
             return []
-        counts = {"service": WEB, "from": 4, "to": 8}
-        decision = {"message": "decision", **counts, "reason": "busy", "now": decided - 0.1}
+        counts = {"service": WEB, "from": 4, "to": 14}
+        decision = {"message": "decision", **counts, "reason": ASKED, "now": decided - 0.1}
         floor = {"message": "ledger", **counts, "bucket_end": None, "decided": account.surge + 1}
         ledger = {"message": "ledger", **counts, "bucket_end": account.surge + 5, **known}
         return [Record(now, fields) for fields in (floor, decision, ledger)]

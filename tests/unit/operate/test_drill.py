@@ -15,7 +15,7 @@ from fastscaler.errors import AccessDenied, FunctionFailed, Throttled
 from fastscaler.scaling.observation import Pause, ServiceState
 from fastscaler.scaling.policy import Document
 from tests.unit.operate.build import NOW, WEB, Account
-from tests.unit.operate.fake_drill import FakeAccount, FakeClock, document_of, plan
+from tests.unit.operate.fake_drill import ASKED, FakeAccount, FakeClock, document_of, plan
 
 Change = Callable[..., Any]
 
@@ -151,7 +151,7 @@ class TestALiveDrill:
         assert sums_up(outcome)
         assert ledger.reaction == pytest.approx(7.3)
         assert outcome.scale_out is not None
-        assert (outcome.scale_out.previous, outcome.scale_out.desired, outcome.scale_out.reason) == (4, 8, "busy")
+        assert (outcome.scale_out.previous, outcome.scale_out.desired, outcome.scale_out.reason) == (4, 14, ASKED)
 
     def test_without_a_load_balancer_it_ends_when_the_tasks_run(self) -> None:
         outcome = drill(FakeAccount(plan(shop(), live=True, state=ServiceState(4, 4))))
@@ -177,7 +177,7 @@ class TestALiveDrill:
         outcome = drill(account)
         (event,) = account.started
         assert (event["Profile"], event["BaseRequestsPerSecond"]) == ("constant", account.plan.base)
-        assert event["DurationSeconds"] == 60 * 4
+        assert event["DurationSeconds"] == 60 * 10
         assert outcome.rests_until is not None
 
 

@@ -92,6 +92,12 @@ class TestWhatItSays:
         account.log.records += [summary(NOW - 65, shop_web=held), summary(NOW - 5)]
         assert not only(account).needs_attention
 
+    def test_a_log_that_is_behind_does_not_tell_what_was_before_the_last_change(self) -> None:
+        account = Account(WEB)
+        account.log.records.append(summary(NOW - 20, shop_web={"cause": "rate limit", "reason": "8 to 4 tasks"}))
+        account.remember(WEB, change=Change(NOW - 10, 4, 2, "requests-per-task", "4 to 2 tasks"))
+        assert "8 to 4 tasks" not in screen(account)
+
     def test_floors_and_pauses_that_hold_and_no_others(self) -> None:
         account = Account(WEB)
         account.direct(Floor(WEB, "sale", 20, NOW + 600), Floor(WEB, "night", 3, NOW - 1), Pause(WEB, "ScaleIn", NOW))

@@ -53,29 +53,31 @@ def _draw_load(axes: "Axes", outcome: Outcome, ledger: Ledger) -> None:
     axes.axhline(outcome.plan.threshold, color=GREY, linestyle="--", linewidth=1.5, label="scale-out threshold")
     axes.axvline(0, color="black", linewidth=1)
     if ledger.reaction is not None:
-        axes.axvline(ledger.reaction, color=BLUE, linewidth=1, linestyle=":")
+        axes.axvline(ledger.reaction, color=BLUE, linewidth=1.5, linestyle=":", label=WORDS[_answered(outcome)])
     axes.set_ylabel("requests/s per task")
     axes.set_ylim(0, max([*loads, outcome.plan.threshold]) * 1.25)
     _finish(axes)
 
 
 def _draw_stages(axes: "Axes", ledger: Ledger) -> None:
-    zero, begin = ledger.times["surge"], 0.0
+    begin = 0.0
     for row, stage in enumerate(ledger.stages):
-        end = ledger.times[stage.name] - zero
-        axes.barh(
-            row, stage.seconds, left=begin, height=0.6, color=BLUE if stage.name in ("running", "healthy") else RED
+        color = BLUE if stage.name in ("running", "healthy") else RED
+        axes.barh(row, stage.seconds, left=begin, height=0.6, color=color)
+        begin += stage.seconds
+        seconds = axes.annotate(
+            f"{stage.seconds:.2f} s", (begin, row), (6, 0), textcoords="offset points", va="center", fontsize=9
         )
-        axes.text(end, row, f"  {WORDS[stage.name]}, {stage.seconds:.2f} s", va="center", fontsize=9)
-        begin = end
+        # On white, so that no line runs through it.
+        seconds.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     axes.axvline(0, color="black", linewidth=1)
     axes.axvline(GOAL, color=GREEN, linewidth=1.5, linestyle="--", label=f"goal, {GOAL:g} s")
-    axes.set_yticks([])
+    axes.set_yticks(range(len(ledger.stages)), [WORDS[stage.name] for stage in ledger.stages])
+    axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
     axes.set_xlabel("seconds from the moment the load rises")
-    # Room for the words at the last bar.
     left, right = axes.get_xlim()
-    axes.set_xlim(left, max(right, (ledger.total + 1) * 1.35))
+    axes.set_xlim(left, max(right, (begin - left) * 1.1 + left))  # Room for the last figure.
     _finish(axes)
 
 
@@ -83,8 +85,11 @@ def _title(outcome: Outcome, ledger: Ledger) -> str:
     kind = "live drill" if outcome.plan.live else "safe drill"
     if ledger.reaction is None:
         return f"{outcome.plan.service}, {kind}: not answered"
-    what = "UpdateService returned" if outcome.plan.live else "decided"
-    return f"{outcome.plan.service}, {kind}: {what} after {ledger.reaction:.1f} s"
+    return f"{outcome.plan.service}, {kind}: {WORDS[_answered(outcome)]} after {ledger.reaction:.1f} s"
+
+
+def _answered(outcome: Outcome) -> str:
+    return "updated" if outcome.plan.live else "decided"
 
 
 def _finish(axes: "Axes") -> None:

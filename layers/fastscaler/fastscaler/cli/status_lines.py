@@ -103,7 +103,8 @@ def summed_up(status: Status) -> str:
     }
     found = [f"{count} {what}" for what, count in counts.items() if count]
     steady = sum(not one.needs_attention for one in services)
-    return f"{len(services)} services: " + ", ".join([f"{steady} steady", *found])
+    total = "1 service" if len(services) == 1 else f"{len(services)} services"
+    return f"{total}: " + ", ".join([f"{steady} steady", *found])
 
 
 def _details(service: ServiceStatus, now: float) -> Iterable[tuple[str, str]]:
