@@ -9,6 +9,7 @@ them.
 
 import io
 import json
+import re
 import time
 import zipfile
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ import pytest
 
 from tests.e2e import workload
 from tests.e2e.deployment import Deployment, wait_for
-from tests.e2e.emulator import Emulator
+from tests.e2e.emulator import REGION, Emulator
 from tests.e2e.printed import say
-from tests.e2e.project import Project
+from tests.e2e.project import ROOT, Failed, Project
 
 TABLE = "fastscaler-state"
 KEY = {"pk": {"S": "probe"}, "sk": {"S": "probe"}}
@@ -102,8 +103,8 @@ def outcome(service, operation, arguments):
 class Roles:
     """A deployment whose calls are checked against the policies of who makes them."""
 
-    def __init__(self, aws: Emulator) -> None:
-        self.aws, self.deployment = aws, Deployment(aws)
+    def __init__(self, aws: Emulator, project: Project) -> None:
+        self.aws, self.project, self.deployment = aws, project, Deployment(aws)
         self._lambda, self._iam = aws.client("lambda"), aws.client("iam")
 
     def of(self, logical_id: str) -> str:
@@ -157,7 +158,7 @@ def roles(scratch: Path) -> Iterator[Roles]:
         project.environment = aws.environment
         workload.create(aws, desired=2)
         project.shell("sam build\nsam deploy")
-        found = Roles(aws)
+        found = Roles(aws, project)
         found.deployment.mount_layers()
         yield found
 
@@ -186,6 +187,48 @@ def test_a_service_that_the_role_may_not_read_is_reported(roles: Roles) -> None:
     answer = roles.deployment.invoke(roles.deployment.scaler, {"Directive": "observe", "Looks": 1})
     assert answer["ended"] == "finished"
     assert "AccessDenied" in answer["services"][workload.KEY]["error"]
+
+
+PAGE = (ROOT / "docs" / "commands.md").read_text()
+
+
+def operator(roles: Roles, *statements: str) -> dict[str, str]:
+    """Credentials of a user who has these statements of the page's policy and no other right; all, if none is named."""
+    policy = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)[0]
+    for example, here in {
+        "eu-central-1": REGION,
+        "123456789012": "000000000000",
+        # The emulator checks ECS actions against the cluster's ARN.
+        "service/shop/*": f"cluster/{workload.CLUSTER}",
+    }.items():
+        policy = policy.replace(example, here)
+    document = json.loads(policy)
+    document["Statement"] = [one for one in document["Statement"] if not statements or one["Sid"] in statements]
+    iam, name = roles.aws.client("iam"), "-".join(["operator", *statements])
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="operator", PolicyDocument=json.dumps(document))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+def test_an_operator_needs_no_more_rights_than_the_page_says(roles: Roles) -> None:
+    roles.say_it_for_the_emulator()
+    roles.deployment.invoke_later(roles.deployment.scaler, {"source": "aws.events", "detail-type": "Scheduled Event"})
+    wait_for("the first look", roles.deployment.has_document, 30)
+    roles.project.environment = {**roles.aws.environment, **operator(roles)}
+    assert workload.KEY in roles.project.shell("fastscaler status --stack fastscaler")
+    assert "paused" in roles.project.shell("fastscaler pause --stack fastscaler --minutes 1")
+    assert "resumed" in roles.project.shell("fastscaler resume --stack fastscaler")
+    roles.project.shell("fastscaler schedules --stack fastscaler")
+    drilled = roles.project.shell("fastscaler drill --stack fastscaler --json 2>/dev/null || true")
+    assert json.loads(drilled)["at_rest"] is True
+
+
+def test_who_may_look_may_not_direct(roles: Roles) -> None:
+    roles.project.environment = {**roles.aws.environment, **operator(roles, "Look")}
+    assert workload.KEY in roles.project.shell("fastscaler status --stack fastscaler")
+    with pytest.raises(Failed, match="permit lambda:InvokeFunction"):
+        roles.project.shell("fastscaler pause --stack fastscaler")
 
 
 def test_under_their_roles_the_functions_answer_a_surge_and_take_a_directive(roles: Roles) -> None:

@@ -108,7 +108,9 @@ def heard(records: "Iterable[Record]", before: Heard | None = None) -> Heard:
     for record in records:
         fields, name = record.fields, record.fields.get("service")
         at = _at(record)
-        if "Looks" in fields or record.message in ("decision", "tick", "summary"):
+        # An observation starts as epoch 0.
+        begun = record.message == "started" and fields.get("epoch")
+        if begun or "Looks" in fields or record.message in ("decision", "tick", "summary"):
             last_look = max(last_look or 0.0, at)
         if record.message == "summary":
             for key, brief in fields.get("services", {}).items():

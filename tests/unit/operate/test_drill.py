@@ -109,7 +109,7 @@ class TestASafeDrill:
         assert sums_up(outcome)
         assert "ends at the decision" in "\n".join(report_lines(outcome))
         assert passed(outcome)
-        assert verdict(outcome) == "verdict: within 10 s: the scaler had decided 7.0 s after the load rose"
+        assert verdict(outcome) == "within 10 s: the scaler had decided 7.0 s after the load rose"
 
     def test_it_starts_nothing_that_moves_the_service(self) -> None:
         account = FakeAccount(plan(shop()))

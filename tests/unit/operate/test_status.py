@@ -145,6 +145,13 @@ class TestTheLoop:
         assert "The loop has given no sign for 3 minutes: nothing is scaled." in screen(account).splitlines()[1]
         assert status_of(account).silent
 
+    def test_one_that_has_just_started_is_alive(self) -> None:
+        account = Account(WEB)
+        account.log.records = [Record(NOW - 9, {"message": "started", "epoch": 1})]
+        assert not status_of(account).silent
+        account.log.records = [Record(NOW - 9, {"message": "started", "epoch": 0})]
+        assert status_of(account).silent, "that was an observation"
+
     def test_a_log_that_may_not_be_read_costs_load_and_reasons_only(self) -> None:
         account = Account(WEB)
         account.log.error = AccessDenied("FilterLogEvents", "AccessDeniedException")

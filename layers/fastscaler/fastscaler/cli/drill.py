@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fastscaler.cli.console import say
 from fastscaler.cli.drill_chart import draw
 from fastscaler.cli.drill_report import as_data, passed, plan_lines, report_lines, warning
 from fastscaler.cli.failure import fail
@@ -52,7 +53,7 @@ def drill(
     Without --live it moves no service and ends at the decision.
     Exits with 0 if the answer came within 10 s, else with 1; 2 if an option is wrong.
     """
-    say = partial(typer.echo, err=as_json)
+    tell = partial(say, err=as_json)
     with deployed_stack(stack, region, aws_profile) as deployed:
         chosen = the_service(deployed, service)
         try:
@@ -60,14 +61,15 @@ def drill(
         except DrillRefused as refused:
             fail(str(refused), 2)
         for line in plan_lines(plan):
-            say(line)
+            tell(line)
         if live:
             _ask(plan, yes=yes)
-        outcome = _run(Drill(plan, world_of(deployed, say), partial(rest_seconds, chosen)))
+        outcome = _run(Drill(plan, world_of(deployed, tell), partial(rest_seconds, chosen)))
     written = write(outcome, output)
     for line in report_lines(outcome):
-        say(line)
-    say(f"written: {written}")
+        tell(line)
+    for path in written:
+        typer.echo(f"written: {path}", err=as_json)  # Not broken into lines: it is there to be copied.
     if as_json:
         typer.echo(json.dumps(as_data(outcome), indent=2))
     raise typer.Exit(0 if passed(outcome) else 1)
@@ -108,8 +110,8 @@ def world_of(deployed: "Deployed", say: Callable[[str], None]) -> World:
     )
 
 
-def write(outcome: Outcome, folder: Path) -> str:
-    """Writes the JSON, and the chart where there is something to draw; tells where. Ends the command if it cannot."""
+def write(outcome: Outcome, folder: Path) -> list[Path]:
+    """Writes the JSON, and the chart where there is something to draw. Ends the command if it cannot."""
     stamp = datetime.fromtimestamp(outcome.began, UTC).strftime("%Y%m%dT%H%M%SZ")
     name = folder / f"drill-{outcome.plan.service.replace('/', '-')}-{stamp}"
     data, chart = name.with_name(f"{name.name}.json"), name.with_name(f"{name.name}.png")
@@ -119,11 +121,11 @@ def write(outcome: Outcome, folder: Path) -> str:
         draw(outcome, chart)
     except OSError as error:
         fail(f"{error.filename}: cannot be written: {error.strerror}", 1)
-    return f"{data}" + (f", {chart}" if chart.exists() else "")
+    return [path for path in (data, chart) if path.exists()]
 
 
 def _ask(plan: Plan, *, yes: bool) -> None:
-    typer.echo(warning(plan), err=True)
+    say(warning(plan), err=True)
     if yes:
         return
     if not sys.stdin.isatty():

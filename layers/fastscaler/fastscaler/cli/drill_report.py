@@ -24,8 +24,8 @@ def warning(plan: Plan) -> str:
     """What a live drill does, for whoever has to agree to it."""
     needed = max(plan.desired + 1, -(-int(plan.peak) // int(plan.threshold)))
     return (
-        f"A live drill makes the loop scale {plan.service}: from {plan.desired} tasks to about {needed}, which start, "
-        "run and cost until they are scaled in again. It sends no request to the service."
+        f"A live drill makes the loop scale {plan.service}: from {plan.desired} tasks to {needed} or more, which "
+        "start, run and cost until they are scaled in again. It sends no request to the service."
     )
 
 
@@ -42,7 +42,7 @@ def report_lines(outcome: Outcome) -> list[str]:
         lines.append(f"  {ledger.total:7.2f} s  in all")
     if not plan.live:
         lines.append("The ledger of a safe drill ends at the decision: UpdateService is not called.")
-    lines.append(verdict(outcome))
+    lines.append(f"verdict: {verdict(outcome)}")
     rest = {True: "at rest", False: "NOT at rest: see the log of the synthetic function", None: "not known"}
     lines.append(f"metric after the drill: {rest[outcome.at_rest]}")
     if outcome.rests_until is not None:
@@ -57,17 +57,17 @@ def verdict(outcome: Outcome) -> str:
     ledger = outcome.ledger
     what = "UpdateService had returned" if outcome.plan.live else "the scaler had decided"
     if outcome.premature:
-        return "verdict: none: more tasks were asked for before the surge, so the base is too high: give a lower --base"
+        return "none: more tasks were asked for before the surge, so the base is too high: give a lower --base"
     if ledger is None or ledger.reaction is None:
         why = f": {outcome.why}" if outcome.why else ""
         seen = "" if outcome.visible_at else "; the surge was not seen in CloudWatch either"
-        return f"verdict: NOT within {GOAL:g} s: the surge was not answered{why}{seen}"
+        return f"NOT within {GOAL:g} s: the surge was not answered{why}{seen}"
     if ledger.within_goal:
-        return f"verdict: within {GOAL:g} s: {what} {ledger.reaction:.1f} s after the load rose"
+        return f"within {GOAL:g} s: {what} {ledger.reaction:.1f} s after the load rose"
     answer = [stage for stage in ledger.stages if stage.name not in ("running", "healthy")]
     longest = max(answer, key=lambda stage: stage.seconds)
     return (
-        f"verdict: NOT within {GOAL:g} s: {what} {ledger.reaction:.1f} s after the load rose; "
+        f"NOT within {GOAL:g} s: {what} {ledger.reaction:.1f} s after the load rose; "
         f"most of it until {longest.words} ({longest.seconds:.1f} s)"
     )
 

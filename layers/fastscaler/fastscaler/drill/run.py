@@ -172,7 +172,7 @@ class Drill:
             if self._is_done(self._load) and not rested:
                 rested = True
                 self._let_it_scale_in()
-                self._say("the surge is over; waiting for the scaler's log")
+                self._say("the surge is over")
             ledger, late = self.outcome.ledger, self._clock.now() - answered_by
             patience = self._plan.start_timeout + PATIENCE if self.outcome.scale_out else 0
             if rested and ((ledger is not None and ledger.complete) or late > patience):
@@ -261,11 +261,11 @@ class Drill:
 
     def _come_to_rest(self, why: str) -> None:
         """Waits until the load has gone to rest by itself."""
-        load, until = self._load, self._clock.now() + self._plan.seconds + START
+        load, until = self._load, self.outcome.began + self._plan.seconds + START
         if load is None or load.done():
             return
-        self._say(f"{why} The load goes to rest by itself, within {self._plan.seconds + START} s: waiting for that.")
-        while not load.done() and self._clock.now() < until:
+        self._say(f"{why} The load goes to rest by itself, within {until - self._now():.0f} s: waiting for that.")
+        while not load.done() and self._now() < until:
             self._clock.sleep(POLL)
         self._say("The metric is at rest." if load.done() else "It has not told that it has: see its log.")
 
