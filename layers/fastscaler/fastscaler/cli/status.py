@@ -10,7 +10,7 @@ from rich.console import Console
 
 from fastscaler.cli.console import PIPED_WIDTH
 from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack
-from fastscaler.cli.status_lines import headline, one_line, page, summed_up, warnings
+from fastscaler.cli.status_lines import as_line, headline, page, summed_up, warnings
 from fastscaler.clock import SystemClock
 from fastscaler.status import ServiceStatus, Status
 from fastscaler.status_reader import StatusReader
@@ -40,7 +40,7 @@ def print_status(found: Status, console: Console) -> None:
     lines = [headline(found), *warnings(found, PIPED_WIDTH)]
     typer.echo("\n".join([line.plain for line in lines]))
     for service in found.services:
-        typer.echo(one_line(service, found.at))
+        typer.echo(as_line(service, found.at))
     typer.echo(summed_up(found))
 
 

@@ -81,7 +81,7 @@ def row(service: ServiceStatus, name_width: int) -> Text:
     return text
 
 
-def one_line(service: ServiceStatus, now: float) -> str:
+def as_line(service: ServiceStatus, now: float) -> str:
     """A service as one line for a log."""
     counts = "?" if service.desired is None else f"{service.desired} tasks, {service.running} running"
     load = "no load known"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack, why
 from fastscaler.cli.status import service_data
-from fastscaler.cli.status_lines import block, heading, headline, name_width_of, one_line, summed_up, warnings
+from fastscaler.cli.status_lines import as_line, block, heading, headline, name_width_of, summed_up, warnings
 from fastscaler.clock import SystemClock
 from fastscaler.errors import Throttled, Unavailable
 from fastscaler.ports import Clock
@@ -81,7 +81,7 @@ def changes(readings: Iterator[tuple[Status, str]], *, as_json: bool) -> Iterato
                 if as_json:
                     yield json.dumps({"at": round(status.at, 3), **service_data(service)})
                 else:
-                    yield f"{_time(status.at)} {one_line(service, status.at)}"
+                    yield f"{_time(status.at)} {as_line(service, status.at)}"
 
 
 def screen(status: Status, wrong: str, width: int, height: int) -> list[Text]:
