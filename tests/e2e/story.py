@@ -1,6 +1,6 @@
 """The life of one deployment: installed, pre-warmed, surged, handed over, updated, deleted.
 
-About four and a half minutes on two cores, most of them waiting for EventBridge's once a minute. `play` fails where the
+Three to five minutes on two cores, most of them waiting for EventBridge's once a minute. `play` fails where the
 story cannot go on; what it should look like is for the tests to say.
 """
 
