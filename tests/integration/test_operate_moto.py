@@ -68,9 +68,9 @@ def aws(shared_aws: LocalAws) -> Iterator[LocalAws]:
         table.put_directive(Floor(KEY, "sale", 3, now + 600), now, "request")
         logs, stamp = boto3.client("logs"), int((now - 5) * 1000)
         logs.create_log_stream(logGroupName=GROUP, logStreamName="stream")
-        metrics = {"_aws": {"Timestamp": stamp}, "service": KEY, "ServiceErrors": [0], "LoadPerTask": [62.5]}
+        metrics = {"_aws": {"Timestamp": stamp}, "service": KEY, "ServiceErrors": [0]}
         looks = {"_aws": {"Timestamp": stamp}, "service": "fastscaler", "Looks": [12]}
-        lines = ["START RequestId: 1", json.dumps({**metrics, "LoadMetric": "RequestsPerSecond"}), json.dumps(looks)]
+        lines = ["START RequestId: 1", json.dumps({**metrics, "Load": {"RequestsPerSecond": 62.5}}), json.dumps(looks)]
         events = [{"timestamp": stamp, "message": line} for line in lines]
         logs.put_log_events(logGroupName=GROUP, logStreamName="stream", logEvents=events)
         yield shared_aws

@@ -182,19 +182,19 @@ class LogReport:
         )
         for name, service in self._services.items():
             values = _service_metrics(service, now, observed=name in self._observed)
-            self._emit(values, name, **_load_metric(service.decision))
+            self._emit(values, name, Load=_shown(service.decision))
             service.holds, service.errors, service.load_share = 0, 0, None
             service.decision = None  # A service that nothing is decided for any more must not look as it did.
 
-    def _emit(self, values: Values, service: str | None = None, **notes: str) -> None:
+    def _emit(self, values: Values, service: str | None = None, **notes: Any) -> None:
         if self._namespace is None:
             return
         # One dimension, Powertools' own: the ECS service, or this function for what concerns the loop.
         metrics = EphemeralMetrics(namespace=self._namespace, service=service)
         for metric, (unit, value) in values.items():
             metrics.add_metric(metric, unit, value)
-        for key, text in notes.items():  # In the log's record only, and so free of charge.
-            metrics.add_metadata(key, text)
+        for key, note in notes.items():  # In the log's record only, and so free of charge.
+            metrics.add_metadata(key, note)
         metrics.flush_metrics()
 
     def _service(self, name: str) -> _Service:
@@ -244,11 +244,6 @@ def _service_metrics(service: _Service, now: float, *, observed: bool) -> Values
     return values
 
 
-def _load_metric(decision: Decision | None) -> dict[str, str]:
-    """The document's key of the metric that LoadPerTask is of."""
-    return {} if decision is None or not decision.loads else {"LoadMetric": next(iter(decision.loads))}
-
-
 def _brief(look: Look) -> dict[str, Any]:
     return {
         name: {
@@ -261,9 +256,9 @@ def _brief(look: Look) -> dict[str, Any]:
     }
 
 
-def _shown(decision: Decision) -> dict[str, float]:
+def _shown(decision: Decision | None) -> dict[str, float]:
     """The loads by metric, as the policies saw them."""
-    return {key: round(load.shown, 2) for key, load in decision.loads.items()}
+    return {} if decision is None else {key: round(load.shown, 2) for key, load in decision.loads.items()}
 
 
 def _ledger_record(name: str, ledger: Ledger) -> dict[str, Any]:

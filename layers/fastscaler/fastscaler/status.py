@@ -24,11 +24,10 @@ SILENT = 130.0  # Seconds without a sign of the loop: it sums up once a minute, 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the log says of one service: `load` per task, of `metric`; `reason`, of `reason_at` (epoch seconds)."""
+    """What the log says of one service: `loads` by metric; `reason`, of `reason_at` (epoch seconds)."""
 
     reason_at: float = 0.0
-    load: float | None = None
-    metric: str = ""
+    loads: Mapping[str, float] = field(default_factory=dict)
     data_age: float | None = None
     cause: str = ""
     reason: str = ""
@@ -48,8 +47,9 @@ class Heard:
 class ServiceStatus:
     """One service. Counts are tasks, None where ECS did not tell, for which `error` says why.
 
-    `threshold`: the load per task above which a policy adds tasks. `data_age`: seconds since the end of the newest
-    bucket. `cause` and `reason`: why the count is what it is now, empty where it is steady. `change`: the last one.
+    `load`: what the metric nearest to its threshold shows, of one task where tasks share the load. `threshold`: above
+    it a policy adds tasks. `data_age`: seconds since the end of the newest bucket. `cause` and `reason`: why the count
+    is what it is now, empty where it is steady. `change`: the last one.
     """
 
     service: str
@@ -130,19 +130,15 @@ def heard(records: "Iterable[Record]", before: Heard | None = None) -> Heard:
 def _hear(said: Said, record: "Record", at: float) -> Said:
     fields = record.fields
     if record.message == "decision":
-        load = fields.get("load") or {}
         said = replace(said, reason_at=at, cause=fields.get("cause", ""), reason=fields.get("reason", ""))
-        if load:
-            metric = next(iter(load))
-            said = replace(said, load=load[metric], metric=metric)
+        said = replace(said, loads=fields.get("load") or said.loads)
         if fields["to"] != fields["from"]:
             change = Change(at, fields["from"], fields["to"], said.cause, said.reason, refused=not fields["applied"])
             said = replace(said, change=change)
     elif "ServiceErrors" in fields:
         said = replace(
             said,
-            load=_first(fields.get("LoadPerTask")),
-            metric=str(fields.get("LoadMetric", "")),
+            loads=fields.get("Load", {}),
             data_age=_first(fields.get("DataAge")),
             error=said.error if _first(fields["ServiceErrors"]) else "",
         )
@@ -202,6 +198,7 @@ def _service_status(
     change = said.change if observes else memory.change
     if change is not None and change.at > said.reason_at:
         said = replace(said, cause="", reason="")  # The log is behind: this was before the last change.
+    metric = _hottest(service, said.loads)
     return ServiceStatus(
         service=service.key,
         mode="observe" if observes else "active",
@@ -209,9 +206,9 @@ def _service_status(
         max_capacity=service.max_capacity,
         desired=known.desired if known else None,
         running=known.running if known else None,
-        load=said.load,
-        load_metric=said.metric,
-        threshold=scale_out_threshold(service, said.metric),
+        load=said.loads.get(metric),
+        load_metric=metric,
+        threshold=scale_out_threshold(service, metric),
         data_age=said.data_age,
         floors=tuple(one for one in directives if isinstance(one, Floor)),
         pauses=tuple(one for one in directives if isinstance(one, Pause)),
@@ -235,6 +232,12 @@ def _notes(memory: Memory, state: ServiceState | None, said: Said) -> Iterable[s
         yield f"{memory.launch.failed} tasks failed to start: {memory.launch.reason}"
     if said.error:
         yield f"calls fail: {said.error}"
+
+
+def _hottest(service: Service, loads: Mapping[str, float]) -> str:
+    """The metric that is nearest to where it scales out, or furthest above; empty where no load is known."""
+    thresholds = {key: scale_out_threshold(service, key) for key in loads}
+    return max(loads, key=lambda key: loads[key] / (thresholds[key] or float("inf")), default="")
 
 
 def scale_out_threshold(service: Service, metric: str) -> float | None:

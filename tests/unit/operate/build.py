@@ -45,7 +45,7 @@ def block(key: str, **keys: object) -> dict[str, Any]:
 
 def metrics(key: str, at: float, load: float | None, *, errors: int = 0, age: float = 3.0) -> Record:
     """The metrics of a service as the loop logs them each minute."""
-    values = {} if load is None else {"LoadPerTask": [load], "LoadMetric": "RequestsPerSecond"}
+    values = {} if load is None else {"Load": {"RequestsPerSecond": load}}
     fields = {"_aws": {"Timestamp": int(at * 1000)}, "service": key, "ServiceErrors": [errors], "DataAge": [age]}
     return Record(at + 1, {**fields, **values})
 

@@ -23,6 +23,7 @@ from tests.unit.operate.build import (
     Account,
     FakeClock,
     a_busy_shop,
+    block,
     decision,
     metrics,
     summary,
@@ -61,6 +62,19 @@ class TestWhatItSays:
         account.log.records = [metrics(WEB, NOW - 65, 80.0), metrics(WEB, NOW - 5, 62.1)]
         seen = only(account)
         assert (seen.load, seen.load_metric, seen.threshold) == (62.1, "RequestsPerSecond", pytest.approx(110))
+
+    def test_of_several_metrics_the_one_nearest_to_its_threshold_is_shown(self) -> None:
+        latency = {"Namespace": "Shop", "MetricName": "Latency", "Statistic": "p90", "Dimensions": {"Service": "web"}}
+        requests = block(WEB)
+        slow = {"Name": "latency", "PolicyType": "TargetTracking", "Metric": "Latency", "TargetValue": 0.5}
+        account = Account(
+            WEB, Metrics={**requests["Metrics"], "Latency": latency}, Policies=[*requests["Policies"], slow]
+        )
+        record = metrics(WEB, NOW - 4, None)
+        fields = {**record.fields, "Load": {"RequestsPerSecond": 62.1, "Latency": 0.6}}
+        account.log.records.append(Record(record.at, fields))
+        seen = only(account)
+        assert (seen.load_metric, seen.load, seen.threshold) == ("Latency", 0.6, pytest.approx(0.55))
 
     def test_a_surge_shows_with_its_decision_before_the_minute_is_over(self) -> None:
         account = Account(WEB)

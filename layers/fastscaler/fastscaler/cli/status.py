@@ -19,7 +19,7 @@ from fastscaler.status_reader import StatusReader
 def status(stack: StackName, region: Region = None, profile: Profile = None, as_json: AsJson = False) -> None:
     """Show every service: load, counts, floors, pauses, the last decision and why.
 
-    LOAD is per task, of the last minute; above OUT AT, tasks are added.
+    LOAD is of one task, and of the last minute; above OUT AT, tasks are added.
     In a pipe there is one line per service.
     Exits with 1 if the stack cannot be read.
     """
