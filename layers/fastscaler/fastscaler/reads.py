@@ -12,7 +12,7 @@ from fastscaler.scaling.observation import MINUTE, ServiceState
 from fastscaler.scaling.policy import Service
 
 PER_HOUR = 60  # Invocations: EventBridge's rate(1 minute), each taking over from the one before.
-PHASES = 64  # A hand-over may come anywhere within a minute; the figures are means over so many places.
+PHASES = 29  # A hand-over may come anywhere within a minute; the figures are means over so many places.
 # Repeated looks in an hour at a service that is busy all the time: the most that benchmarks/billing.py counts for 1 to
 # 50 tasks, whose datapoints become visible after 2 s (median, log-normal, sigma 0.3).
 REPEATED_LOOKS = 480.0
