@@ -23,6 +23,7 @@ def shipped_service() -> Service:
 def full_service() -> Service:
     """The shipped service with four policies on three metrics, and limits in both directions."""
     shipped = shipped_service().model_dump(by_alias=True, exclude_none=True)
+    tracking, stepping = shipped["Policies"]
     own = shipped["Metrics"]["RequestsPerSecond"]["Dimensions"]
     cpu = {"Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Period": 20, "Dimensions": own}
     latency = {"Namespace": "FastScaling/Application", "MetricName": "AverageResponseTime", "Statistic": "p90"}
@@ -38,7 +39,8 @@ def full_service() -> Service:
             **shipped,
             "Metrics": {**shipped["Metrics"], "Cpu": cpu, "Latency": {**latency, "Period": 10, "Dimensions": own}},
             "Policies": [
-                *shipped["Policies"],
+                {**tracking, "TaskCapacity": 140},
+                stepping,
                 {"Name": "cpu", "PolicyType": "TargetTracking", "Metric": "Cpu", "TargetValue": 60},
                 {**slow, "StepScalingPolicyConfiguration": {**steps, "StepAdjustments": rows}},
             ],

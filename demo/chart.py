@@ -8,6 +8,7 @@ matplotlib.use("Agg")  # No display is needed; must come before pyplot.
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from demo.run import Run
 from demo.scenario import BUCKET
@@ -61,6 +62,7 @@ def _draw_tasks(axes: Axes, run: Run, zero: float) -> None:
     axes.set_ylabel("tasks")
     axes.set_xlabel("seconds from the surge")
     axes.set_ylim(0, max(counts) * 1.2)
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     finish(axes)
 
 

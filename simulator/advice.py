@@ -86,8 +86,8 @@ def _surplus(run: Run) -> Iterator[str]:
         peak, needed = int(run.desired.max()), int(need.max())
         if peak > MUCH * needed:
             yield (
-                f"The peak was {peak} tasks where {needed} were needed. A smaller SaturationFactor, or a TaskCapacity "
-                "nearer to what a task can do, overshoots less; it also answers large surges in more than one step."
+                f"The peak was {peak} tasks where {needed} were needed. If a policy has a TaskCapacity: without it, or "
+                "with a smaller SaturationFactor, it overshoots less, and answers large surges in more than one step."
             )
         else:
             yield "A shorter ScaleIn.StabilizationWindowSeconds gives tasks back sooner; so does a higher target."

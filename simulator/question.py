@@ -8,7 +8,7 @@ from fastscaler.scaling.policy import Policy, Service, StepScalingPolicy, Target
 from simulator.settings import Settings
 
 MINUTE = 60.0
-# Where a policy says what a task should have and nothing says what it can do: as in the shipped document, nearly.
+# Where a policy says what a task should have and nothing says what it can do: as in the world of the benchmark.
 CAPACITY_OVER_TARGET = 1.5
 
 

@@ -1,10 +1,11 @@
-"""FastScaler without one of its ideas, for each idea: what does it contribute?
+"""FastScaler without one of its ideas, for each idea: what does it contribute? The saturation boost is off in the
+shipped document, so it is switched on.
 
 Where the policy document can say it, the document is edited. Else the decision is made on an observation, or with a
 service, that the idea cannot work on; nothing of this is an option of the shipped library. Counting requests when they
 are finished instead of when they come is the application's doing: `Settings.completions`.
 
-Each function raises NothingToSwitchOff for a service whose policies do not use the idea.
+Each function raises NothingToSwitch for a service that the idea makes no difference to.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +22,11 @@ from fastscaler.scaling.step_scaling import has_scale_in_steps, scale_out_thresh
 from simulator.controllers.fastscaler import FastScaler
 
 UNREACHABLE = 1e9  # A threshold, or a multiple of a target, that no load reaches.
+CAPACITY_OVER_TARGET = 1.4  # The TaskCapacity that the shipped document has switched off, 140 for a target of 100.
 
 
-class NothingToSwitchOff(ValueError):
-    """An ablation of what the service does not have."""
+class NothingToSwitch(ValueError):
+    """What is to be switched off is not there, or what is to be switched on is on already."""
 
 
 def without_proportional_sizing(service: Service) -> FastScaler:
@@ -32,7 +34,7 @@ def without_proportional_sizing(service: Service) -> FastScaler:
     off = {"scale_out_tolerance": UNREACHABLE, "task_capacity": None}
     tracking = [one for one in service.policies if isinstance(one, TargetTrackingPolicy)]
     if not tracking or len(tracking) == len(service.policies):
-        raise NothingToSwitchOff(f"{service.key}: needs a TargetTracking policy and a StepScaling one that is left")
+        raise NothingToSwitch(f"{service.key}: needs a TargetTracking policy and a StepScaling one that is left")
     policies = [one.model_copy(update=off) if one in tracking else one for one in service.policies]
     return FastScaler(_with_policies(service, policies), "fastscaler without proportional sizing")
 
@@ -41,19 +43,20 @@ def without_step_table(service: Service) -> FastScaler:
     """Target tracking alone."""
     policies = [one for one in service.policies if isinstance(one, TargetTrackingPolicy)]
     if not policies or len(policies) == len(service.policies):
-        raise NothingToSwitchOff(f"{service.key}: needs a StepScaling policy and a TargetTracking one that is left")
+        raise NothingToSwitch(f"{service.key}: needs a StepScaling policy and a TargetTracking one that is left")
     return FastScaler(_with_policies(service, policies), "fastscaler without step table")
 
 
-def without_saturation_boost(service: Service) -> FastScaler:
-    """The load that saturated tasks show is taken for all of it."""
-    if not any(isinstance(one, TargetTrackingPolicy) and one.task_capacity for one in service.policies):
-        raise NothingToSwitchOff(f"{service.key}: no policy has a TaskCapacity")
+def with_saturation_boost(service: Service) -> FastScaler:
+    """Twice the load that saturated tasks show is assumed."""
+    tracking = [one for one in service.policies if isinstance(one, TargetTrackingPolicy)]
+    if not tracking or any(one.task_capacity for one in tracking):
+        raise NothingToSwitch(f"{service.key}: needs a TargetTracking policy, and none that has a TaskCapacity")
     policies = [
-        one.model_copy(update={"task_capacity": None}) if isinstance(one, TargetTrackingPolicy) else one
+        one.model_copy(update={"task_capacity": CAPACITY_OVER_TARGET * one.target_value}) if one in tracking else one
         for one in service.policies
     ]
-    return FastScaler(_with_policies(service, policies), "fastscaler without saturation boost")
+    return FastScaler(_with_policies(service, policies), "fastscaler with saturation boost")
 
 
 def without_in_flight_credit(service: Service) -> FastScaler:
@@ -82,7 +85,7 @@ def without_scale_in_window(service: Service) -> FastScaler:
     """The newest recommendation counts for a scale-in too."""
     scale_in = service.behavior.scale_in
     if not scale_in.stabilization_window_seconds:
-        raise NothingToSwitchOff(f"{service.key}: Behavior.ScaleIn.StabilizationWindowSeconds is 0 already")
+        raise NothingToSwitch(f"{service.key}: Behavior.ScaleIn.StabilizationWindowSeconds is 0 already")
     calm = scale_in.model_copy(update={"stabilization_window_seconds": 0})
     behavior = service.behavior.model_copy(update={"scale_in": calm})
     return FastScaler(service.model_copy(update={"behavior": behavior}), "fastscaler without scale-in window")
@@ -91,7 +94,7 @@ def without_scale_in_window(service: Service) -> FastScaler:
 ABLATIONS: Mapping[str, Callable[[Service], FastScaler]] = {
     "proportional sizing": without_proportional_sizing,
     "step table": without_step_table,
-    "saturation boost": without_saturation_boost,
+    "saturation boost, switched on": with_saturation_boost,
     "in-flight credit": without_in_flight_credit,
     "looking again": without_looking_again,
     "incomplete buckets": without_incomplete_buckets,

@@ -106,7 +106,7 @@ class TestTick:
         publish_load(account, 1000.0)
         assert invoke(event("scheduled_tick.json"), seconds=2) == {"ended": "deadline"}
         ((change),) = aws.fleet(CLUSTER, SERVICE).changes
-        assert (change.before, change.after) == (4, 20), "saturated tasks: sized for twice the load"
+        assert (change.before, change.after) == (4, 10), "sized for 1,000 requests/s in one call"
         assert table.load_document() == POLICIES.read_text()
 
     def test_an_invalid_document_runs_the_last_good_one(
@@ -122,7 +122,7 @@ class TestTick:
         publish_load(account, 1000.0)
         capsys.readouterr()
         invoke(event("scheduled_tick.json"), seconds=3.0)
-        assert [change.after for change in aws.fleet(CLUSTER, SERVICE).changes] == [20]
+        assert [change.after for change in aws.fleet(CLUSTER, SERVICE).changes] == [10]
         records = printed(capsys)
         assert [record["PolicyInvalid"] for record in records if "PolicyInvalid" in record] == [[1.0]]
 
@@ -152,8 +152,8 @@ class TestObserve:
         answer = invoke(event("observe.json"))
         assert (answer["ended"], answer["state_table"]) == ("finished", True)
         seen = answer["services"][KEY]
-        assert (seen["current"], seen["desired"], seen["running"]) == (4, 20, 4)
-        assert "saturated" in seen["reason"]
+        assert (seen["current"], seen["desired"], seen["running"]) == (4, 10, 4)
+        assert "250 per task against 100" in seen["reason"]
         reads = {"DescribeScalableTargets", "DescribeServices", "GetMetricData", "Query"}
         assert set(aws.calls.counts()) <= reads | {"PutMetricData"}
 
@@ -163,7 +163,7 @@ class TestObserve:
         publish_load(account, 1000.0)
         answer = invoke({"Directive": "observe", "Looks": 1})
         assert answer["state_table"] is False
-        assert answer["services"][KEY]["desired"] == 20
+        assert answer["services"][KEY]["desired"] == 10
 
 
 class TestDirectives:

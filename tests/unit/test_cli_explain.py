@@ -18,6 +18,7 @@ from tests.unit.document.documents import SERVICE
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "explaining.md").read_text()
 SURGE = ("--desired", "4", "--running", "4", "--metric", "RequestsPerSecond=180")
+CALM = ("--desired", "8", "--metric", "RequestsPerSecond=48")
 
 Explain = Callable[..., Result]
 
@@ -51,26 +52,28 @@ def several(tmp_path: Path) -> Explain:
 class TestTheScreen:
     def test_has_headline_reason_and_trail_that_fit_80_columns(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLUMNS", "80")
-        result = shipped(*SURGE)
+        result = shipped(*CALM)
         assert result.stdout == (
-            "fast-scaling-cluster/fast-scaling-service: 4 -> 15 tasks\n"
-            "requests-per-task: tasks are saturated at 180, so sized for 2 x 720: 4 to 15\n"
-            "tasks\n"
+            "fast-scaling-cluster/fast-scaling-service: 8 -> 5 tasks\n"
+            "requests-per-task: 48 per task against 100; anti-flap: fewer tasks would come\n"
+            "within 10% of a scale-out threshold: 8 to 5 tasks\n"
             "\n"
             "stage              tasks  why\n"
-            "requests-per-task     15  tasks are saturated at 180, so sized for 2 x 720\n"
-            "requests-steps         6  180 against threshold 100: step +2\n"
-            "recommended           15  requests-per-task: tasks are saturated at 180, so\n"
-            "                          sized for 2 x 720\n"
+            "requests-per-task      4  48 per task against 100\n"
+            "requests-steps         8  48 against threshold 100: no step\n"
+            "recommended            4  requests-per-task: 48 per task against 100\n"
+            "anti-flap              5  fewer tasks would come within 10% of a scale-out\n"
+            "                          threshold\n"
             "\n"
             "assumed\n"
-            "  the load balancer counts 720 requests/s, as RequestsPerSecond says\n"
+            "  the load balancer counts 384 requests/s, as RequestsPerSecond says\n"
+            "  it has looked like this for longer than the stabilization window of 300 s\n"
         )
         assert result.exit_code == 0
 
     def test_in_a_pipe_has_a_line_per_stage_and_no_spaces_at_its_end(self) -> None:
-        lines = shipped(*SURGE).stdout.splitlines()
-        assert "recommended           15  requests-per-task: tasks are saturated at 180, so sized for 2 x 720" in lines
+        lines = shipped(*CALM).stdout.splitlines()
+        assert "anti-flap              5  fewer tasks would come within 10% of a scale-out threshold" in lines
         assert [line for line in lines if line != line.rstrip()] == []
 
     def test_on_a_terminal_fits_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +83,7 @@ class TestTheScreen:
         result = shipped(*SURGE, "--last-scale-out", "60:+2")
         plain = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
         assert max(len(line) for line in plain.splitlines()) <= 60
-        assert "4 -> 15 tasks" in plain
+        assert "4 -> 8 tasks" in plain
 
     def test_says_when_nothing_changes(self) -> None:
         headline = shipped("--desired", "9", "--metric", "RequestsPerSecond=100").stdout.splitlines()[0]
@@ -111,9 +114,9 @@ class TestJson:
     def test_is_all_that_standard_output_has(self) -> None:
         result = shipped(*SURGE, "--at", "2026-11-21T09:30Z", "--json")
         answer = json.loads(result.stdout)
-        assert (answer["current"], answer["desired"], answer["recommended"]) == (4, 15, 15)
+        assert (answer["current"], answer["desired"], answer["recommended"]) == (4, 8, 8)
         assert answer["service"] == "fast-scaling-cluster/fast-scaling-service"
-        assert answer["reason"].endswith("sized for 2 x 720: 4 to 15 tasks")
+        assert answer["reason"].endswith("180 per task against 100: 4 to 8 tasks")
         assert answer["cause"] == "requests-per-task"
         assert answer["at"] == "2026-11-21T09:30:00+00:00"
         assert answer["mode"] == "active"
@@ -158,7 +161,7 @@ class TestJson:
     def test_of_metrics_that_are_missing(self) -> None:
         gone = ("--desired", "15", "--metric", "RequestsPerSecond=missing", "--json")
         assert json.loads(shipped(*gone).stdout)["cause"] == "no data"
-        assert json.loads(shipped(*gone, "--load-balancer", "2000").stdout)["desired"] == 40
+        assert json.loads(shipped(*gone, "--load-balancer", "2000").stdout)["desired"] == 20
 
 
 class TestTheService:

@@ -30,8 +30,13 @@ def cause(scaled: Service, **situation: Any) -> str:
 
 
 class TestASurge:
-    def test_the_shipped_policies_size_for_twice_a_load_that_saturates(self) -> None:
+    def test_the_shipped_policies_size_for_the_load_that_is_shown(self) -> None:
         found = ask(SHIPPED, metrics={"RequestsPerSecond": 180.0}, desired=4, running=4)
+        assert (found.decision.current, found.decision.desired) == (4, 8)
+        assert found.decision.reason.endswith("180 per task against 100: 4 to 8 tasks")
+
+    def test_with_a_task_capacity_twice_a_load_that_saturates(self) -> None:
+        found = ask(service(tracking(TaskCapacity=140)), metrics={"Requests": 180.0}, desired=4, running=4)
         assert (found.decision.current, found.decision.desired) == (4, 15)
         assert found.decision.reason.endswith("sized for 2 x 720: 4 to 15 tasks")
 

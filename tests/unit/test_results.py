@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ablations import SWITCHED_OFF, ablations
+from benchmarks.ablations import SWITCHED, ablations
 from benchmarks.goals import Results, goals
 from benchmarks.page import PAGE, render
 from benchmarks.rows import FOLDER, Row, read, write
@@ -36,7 +36,7 @@ def test_the_results_in_the_tree_are_complete() -> None:
     assert [(row["trace"], row["controller"], row["seed"]) for row in rows] == [
         (trace, name, seed) for trace in WORKLOADS for name in names for seed in SEEDS
     ]
-    assert {row["switched_off"] for row in read(FOLDER / "ablations.json")} == set(SWITCHED_OFF)
+    assert {row["switched"] for row in read(FOLDER / "ablations.json")} == set(SWITCHED)
     assert {row["variant"] for row in read(FOLDER / "sensitivity.json")} == set(VARIANTS)
     assert {"fastscaler", "aws-target-tracking-20s"} < set(names)
 
@@ -78,7 +78,7 @@ class TestSmallBench:
         assert rows["fastscaler"]["reaction_p50"] < rows["aws-target-tracking-20s"]["reaction_p50"] / 4
 
     def test_arrivals_and_the_shipped_default_are_in_the_ablations(self, folder: Path) -> None:
-        late = {row["switched_off"]: row["late_percent"] for row in read(folder / "ablations.json")}
+        late = {row["switched"]: row["late_percent"] for row in read(folder / "ablations.json")}
         assert late["counting arrivals"] > late["nothing"]
 
 

@@ -1,4 +1,4 @@
-"""FastScaler without one of its ideas: each one missing shows."""
+"""FastScaler with one of its ideas switched: each one shows."""
 
 from statistics import mean
 
@@ -6,13 +6,13 @@ import pytest
 
 from simulator.controllers.ablations import (
     ABLATIONS,
-    NothingToSwitchOff,
+    NothingToSwitch,
+    with_saturation_boost,
     without_anti_flap,
     without_in_flight_credit,
     without_incomplete_buckets,
     without_looking_again,
     without_proportional_sizing,
-    without_saturation_boost,
     without_scale_in_window,
     without_step_table,
 )
@@ -45,7 +45,7 @@ STEPS = {
 
 
 def both(ablation: FastScaler, trace: Trace, settings: Settings) -> tuple[Run, Run]:
-    """The shipped scaler's run, and that of the one without an idea."""
+    """The shipped scaler's run, and that of the one with an idea switched."""
     return simulate(trace, SHIPPED, settings), simulate(trace, ablation, settings)
 
 
@@ -73,10 +73,10 @@ def test_without_the_step_table_a_load_within_the_tolerance_adds_nothing() -> No
     assert without.calls == ()
 
 
-def test_without_the_boost_saturated_tasks_are_taken_at_their_word() -> None:
-    full, without = both(without_saturation_boost(shipped()), surge(240, 1600, 100, 130), SLOW_STARTS)
-    assert full.calls[-1].after == 32
-    assert without.calls[-1].after == 16
+def test_with_the_boost_saturated_tasks_are_thought_to_hide_as_much_again() -> None:
+    full, boosted = both(with_saturation_boost(shipped()), surge(240, 1600, 100, 130), SLOW_STARTS)
+    assert full.calls[-1].after == 16
+    assert boosted.calls[-1].after == 32
 
 
 def test_without_credit_the_same_surge_is_answered_again_and_again() -> None:
@@ -131,10 +131,11 @@ def test_every_ablation_has_a_name_of_its_own() -> None:
         ("proportional sizing", {"Policies": [STEPS]}),
         ("step table", {"Policies": [TRACKING]}),
         ("step table", {"Policies": [STEPS]}),
-        ("saturation boost", {"Policies": [TRACKING]}),
+        ("saturation boost, switched on", {"Policies": [STEPS]}),
+        ("saturation boost, switched on", {"Policies": [{**TRACKING, "TaskCapacity": 140}]}),
         ("scale-in window", {"Behavior": {"ScaleIn": {"StabilizationWindowSeconds": 0}}}),
     ],
 )
-def test_what_a_document_does_not_use_cannot_be_switched_off(idea: str, changes: dict[str, object]) -> None:
-    with pytest.raises(NothingToSwitchOff):
+def test_what_makes_no_difference_to_a_document_cannot_be_switched(idea: str, changes: dict[str, object]) -> None:
+    with pytest.raises(NothingToSwitch):
         ABLATIONS[idea](shipped(**changes))

@@ -8,6 +8,7 @@ from benchmarks.decision import shipped_service
 from fastscaler.document.parse import parse_document
 from fastscaler.scaling.policy import Service
 from simulator.question import CapacityUnknown, question
+from simulator.settings import Settings
 
 REQUESTS = {
     "Namespace": "FastScaling/Application",
@@ -43,19 +44,27 @@ def service(metrics: dict[str, Any], *policies: dict[str, Any]) -> Service:
     return Service.model_validate({**bounds, "Metrics": metrics, "Policies": list(policies)})
 
 
-def test_the_shipped_policies_say_what_a_task_can_do() -> None:
-    asked = question(shipped_service(), None, 30)
+STATED = tracking(REQUESTS, 100, TaskCapacity=140)
+
+
+def test_a_task_capacity_says_what_a_task_can_do() -> None:
+    asked = question(STATED, None, 30)
     assert asked.settings.task_capacity == 140
     assert asked.settings.target == 100
-    assert (asked.settings.minimum, asked.settings.maximum) == (2, 100)
+    assert (asked.settings.minimum, asked.settings.maximum) == (3, 40)
     assert asked.settings.start_median == 30
-    assert any("140 requests/s" in sentence for sentence in asked.assumed)
+    assert any("140 requests/s, its TaskCapacity" in sentence for sentence in asked.assumed)
 
 
 def test_what_is_given_counts() -> None:
-    asked = question(shipped_service(), 200, 30)
+    asked = question(STATED, 200, 30)
     assert asked.settings.task_capacity == 200
     assert not any("TaskCapacity" in sentence for sentence in asked.assumed)
+
+
+def test_the_shipped_policies_are_asked_about_the_world_of_the_results() -> None:
+    asked, world = question(shipped_service(), None, 30).settings, Settings()
+    assert (asked.task_capacity, asked.target) == (world.task_capacity, world.target)
 
 
 def test_without_a_capacity_it_is_taken_from_the_target_and_said() -> None:
