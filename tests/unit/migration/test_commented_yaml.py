@@ -29,13 +29,13 @@ def read(lines: list[str]) -> Any:
     return found.data
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(TEXT, BLOCKS, min_size=1, max_size=4))
 def test_whatever_is_written_reads_back(block: dict[str, Any]) -> None:
     assert read(render(block)) == block
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TEXT, TEXT)
 def test_no_comment_reaches_the_data(words: str, value: str) -> None:
     noted = {"Services": [Noted({"Name": Noted(value, [Note(words)])}, [Note(words)]), Noted(ABSENT, [Note(words)])]}

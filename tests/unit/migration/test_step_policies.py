@@ -269,7 +269,7 @@ def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
     return [step(by, lower, upper) for by, (lower, upper) in zip(adjustments, pairs, strict=False)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     table=tables(),
     operator=st.sampled_from(

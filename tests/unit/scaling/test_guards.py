@@ -268,7 +268,7 @@ launches = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from(["ScaleOutOnly", "Yield", "Ignore"]),
     st.integers(1, 60),

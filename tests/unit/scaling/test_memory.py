@@ -191,7 +191,7 @@ def stored(name: str) -> Memory:
 
 class TestStoredForm:
     @given(memories)
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     def test_what_was_saved_is_what_is_read(self, memory: Memory) -> None:
         assert from_json(to_json(memory)) == memory
 
@@ -302,7 +302,7 @@ class TestWorthSaving:
         assert window((0, 8), (25, 8), (30, 8)).worth_saving(window())
 
     @given(st.lists(st.integers(0, 22), min_size=2, max_size=90), st.data())
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     def test_a_successor_never_scales_in_earlier_or_deeper(self, recommended: list[int], data: st.DataObject) -> None:
         """One scaler goes on, the other is replaced by a successor that knows what was saved."""
         handed_over = data.draw(st.integers(1, len(recommended) - 1))

@@ -178,7 +178,7 @@ class TestNotNumbers:
     )
 
     @given(points=datapoints, running=st.integers(0, 40), metric=st.sampled_from([PER_TASK, PERCENTILE]))
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     def test_whatever_arrives_a_reading_is_young_and_complete_ones_are_covered(
         self, points: list[Datapoint], running: int, metric: Metric
     ) -> None:

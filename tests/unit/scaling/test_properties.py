@@ -25,7 +25,7 @@ from tests.unit.scaling.strategies import (
     services,
 )
 
-MODEST = settings(max_examples=100, deadline=None)
+MODEST = settings(max_examples=100)
 
 
 def left_alone(decision: Decision) -> bool:
@@ -33,7 +33,7 @@ def left_alone(decision: Decision) -> bool:
 
 
 @given(services(), st.data())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_whatever_is_seen_the_count_keeps_its_bounds_and_directions(scaled: Service, data: st.DataObject) -> None:
     """And there is always a decision: no datapoint and no memory makes it fail."""
     seen = data.draw(observations(scaled))
@@ -212,7 +212,7 @@ class TestExpiredFloor:
         assert decide(scaled, expired, memory, NOW) == decide(scaled, replace(seen, floors=()), memory, NOW)
 
     @given(st.lists(any_policy, min_size=1, max_size=3), st.data())
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_it_never_drops_capacity_in_one_step(self, policies: list[Mapping[str, Any]], data: st.DataObject) -> None:
         """By the default behaviour, at most half goes within a minute, however long the floor has hidden the calm."""
         named = [{**policy, "Name": str(number)} for number, policy in enumerate(policies)]

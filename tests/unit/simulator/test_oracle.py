@@ -132,7 +132,7 @@ needs = st.lists(st.tuples(st.integers(1, 12), st.integers(0, 4)), min_size=1, m
 
 
 class TestLimit:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(needs, st.integers(1, 8), st.integers(0, 5), st.integers(0, 4))
     def test_no_schedule_with_enough_tasks_is_cheaper(
         self, parts: list[tuple[int, int]], lead: int, deregistration: int, tasks: int
@@ -143,7 +143,7 @@ class TestLimit:
         assert all(have >= want for have, want in zip(serving, need, strict=True))
         assert seconds == cheapest(need, lead, tasks, deregistration)
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(needs, st.lists(st.floats(0.5, 12), min_size=30, max_size=30), st.integers(0, 4))
     def test_never_late_when_every_start_takes_another_time(
         self, parts: list[tuple[int, int]], leads: list[float], tasks: int

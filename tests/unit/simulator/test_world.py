@@ -20,7 +20,7 @@ def first_second(values: np.ndarray, wanted: int) -> int:
 
 
 class TestRequests:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         load=st.lists(st.floats(0, 3000), min_size=5, max_size=150),
         calls=st.dictionaries(st.integers(0, 140), st.integers(1, 40), max_size=8),
