@@ -98,7 +98,8 @@ class Task:
     def terminate(self) -> None:
         """As ECS does."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(_PATIENCE)
+        # gunicorn kills a worker 30 s after a SIGTERM that came before the worker was ready to hear it.
+        self.process.wait(2 * _PATIENCE)
 
     @property
     def log(self) -> str:
@@ -129,16 +130,31 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 def leader(server: int) -> int | None:
     """The worker of this server that holds the name under which workers meet, if any does now."""
-    names = Path("/proc/net/unix").read_text()
-    listening = set(re.findall(r"(?m)^\S+ \S+ \S+ 00010000 \S+ \S+ +(\d+) @fastscaler-publisher-", names))
+    listening = _meeting(r"00010000 \S+ \S+")
     for pid in Path(f"/proc/{server}/task/{server}/children").read_text().split():
-        try:
-            files = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
-        except OSError:  # It is just ending.
-            continue
-        if any((found := re.fullmatch(r"socket:\[(\d+)\]", file)) and found[1] in listening for file in files):
+        if listening & _sockets(int(pid)):
             return int(pid)
     return None
+
+
+def followers(server: int) -> int:
+    """How many workers have found the leader."""
+    found = leader(server)
+    return len(_meeting(r"00000000 \S+ 03") & _sockets(found)) if found else 0
+
+
+def _meeting(state: str) -> set[str]:
+    """The inodes of all sockets by which workers meet that are in this state."""
+    names = Path("/proc/net/unix").read_text()
+    return set(re.findall(rf"(?m)^\S+ \S+ \S+ {state} +(\d+) @fastscaler-publisher-", names))
+
+
+def _sockets(pid: int) -> set[str]:
+    try:
+        files = [os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:  # It is just ending.
+        return set()
+    return {found[1] for file in files if (found := re.fullmatch(r"socket:\[(\d+)\]", file))}
 
 
 @pytest.fixture
@@ -196,8 +212,13 @@ def test_a_leader_that_is_killed_takes_only_what_it_had_not_published_of_its_own
 
 def test_a_leader_that_ends_hands_over_what_it_has(start: Callable[[list[str]], Task]) -> None:
     task = start(SERVERS["gunicorn, sync WSGI workers"])
+
+    def have_met() -> bool:
+        task.serve(8)  # A worker looks for the others when its first request comes.
+        return followers(task.process.pid) == 3
+
+    wait_for(have_met)  # To one that comes when the only one has gone nobody can tell which buckets have left.
     for _ in range(3):
-        wait_for(lambda: leader(task.process.pid) is not None)
         ending = leader(task.process.pid)
         assert ending is not None
         task.serve(160)

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
+from fastscaler.publisher.metrics import BucketMetrics
 from fastscaler.publisher.publisher import Publisher
 from tests.unit.publisher.fakes import FakeSink, FakeTime
 
@@ -53,6 +54,29 @@ def test_a_closed_publisher_can_be_started_again_and_publishes_no_bucket_twice()
         publisher.start()
         publisher.collector.request().end()
         publisher.close()
+    assert sum(sink.values("RequestsPerSecond")) == pytest.approx(2 / 5)
+    assert len(set(sink.starts)) == len(sink.starts)
+
+
+def test_a_request_that_comes_while_the_thread_is_ending_is_sent_at_the_end() -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    class SlowSink(FakeSink):
+        def send(self, buckets: Sequence[BucketMetrics]) -> None:
+            entered.set()
+            release.wait(30)
+            super().send(buckets)
+
+    sink = SlowSink()
+    publisher = Publisher(sink, alone=True)
+    publisher.start()
+    publisher.collector.request().end()
+    publisher.close_soon()  # At SIGTERM; the server goes on for as long as it has connections.
+    assert entered.wait(30)
+    publisher.start()
+    publisher.collector.request().end()
+    release.set()
+    publisher.close()
     assert sum(sink.values("RequestsPerSecond")) == pytest.approx(2 / 5)
     assert len(set(sink.starts)) == len(sink.starts)
 

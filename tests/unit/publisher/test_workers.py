@@ -2,11 +2,14 @@
 
 import socket
 import sys
+import threading
+import time
 from uuid import uuid4
 
 import pytest
 
 from fastscaler.publisher.bucket import Bucket
+from fastscaler.publisher.link import Link
 from fastscaler.publisher.tally import Tally
 from fastscaler.publisher.workers import Workers
 
@@ -78,6 +81,65 @@ def test_a_leader_does_not_publish_again_what_its_predecessor_has() -> None:
     second.meet(START + 5)
     second.wait(0.7)
     assert second.due(AFTER, 0.0) == []
+    task.close()
+
+
+def test_a_leader_that_leaves_hands_its_place_to_a_worker_that_knows_what_was_published() -> None:
+    task = Task(2)
+    leader, heir = task.workers
+    leader.give([counted(1)])
+    heir.give([counted(10)])
+    leader.wait(0.7)
+    assert arrivals(leader.due(AFTER, 0.0)) == [11]
+    assert leader.leave(AFTER) == []  # The heir does not listen yet: the machine is busy.
+    newcomer = task.start()
+    newcomer.give([counted(100)])
+    newcomer.wait(0.7)
+    assert newcomer.due(AFTER, 0.0) == []  # It has not found a place that was free.
+    heir.wait(5)
+    heir.wait(0.7)
+    assert heir.due(AFTER + 5, 0.0) == [Bucket(START + 5, 5, 100, 0.0)]
+    task.workers.append(newcomer)
+    task.close()
+
+
+def test_a_worker_that_finds_its_leader_gone_reads_first_what_it_said() -> None:
+    task = Task(2)
+    leader, heir = task.workers
+    leader.give([counted(1)])
+    leader.wait(0.1)
+    assert leader.leave(START + 3.0) == []
+    heir.give([counted(10)])
+    heir.wait(0.7)
+    assert arrivals(heir.due(AFTER, 0.0)) == [11]
+    task.close()
+
+
+def test_the_last_words_of_a_process_can_be_read_even_if_it_did_not_read_ours() -> None:
+    ours, theirs = (Link(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    theirs.send("left", START, ["a part"])
+    ours.send("part", "another one")
+    theirs.close()  # From here on the kernel says "connection reset" first.
+    assert ours.receive() == ([["left", START, ["a part"]]], False)
+    ours.close()
+
+
+def test_all_that_leave_together_publish_one_sample_though_one_of_them_is_late() -> None:
+    task = Task(3)
+    published: list[int] = []
+
+    def end(one: Workers, arrived: int, late: float) -> None:
+        time.sleep(late)
+        one.give([counted(arrived)])
+        published.extend(arrivals(one.leave(START + 3.0)))
+
+    ends = [(task.workers[0], 1, 0.0), (task.workers[1], 10, 0.0), (task.workers[2], 100, 0.6)]
+    threads = [threading.Thread(target=end, args=one) for one in ends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert published == [111]
     task.close()
 
 

@@ -49,7 +49,7 @@ class Beats:
         self._workers.wake()
 
     def abandon(self) -> None:
-        """Close what a forked child has inherited."""
+        """Close what a forked child has inherited, or what no thread runs."""
         self._workers.close()
 
     def _safely(self, what: Callable[[], float | None]) -> float | None:

@@ -58,6 +58,12 @@ class Collector:
         """Start of the bucket that is counted in now, as far as `ended` knows."""
         return self._open.start
 
+    @property
+    def unfetched(self) -> int:
+        """Requests that have arrived in buckets which were not fetched yet, the open one included."""
+        with self._lock:
+            return self._open.arrivals + sum(bucket.arrivals for bucket in self._ended)
+
     def request(self) -> "InFlight":
         """A request has arrived: counted at once, active until the result's `end`."""
         now = self._stopwatch()

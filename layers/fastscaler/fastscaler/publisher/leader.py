@@ -15,11 +15,12 @@ class _Member:
 
 
 class Leader:
-    """Takes the parts of the other workers into `tally`."""
+    """Takes the parts of the other workers into `tally`. `awaited` workers were led by its predecessor."""
 
-    def __init__(self, listener: socket.socket, tally: Tally, bucket_seconds: int) -> None:
+    def __init__(self, listener: socket.socket, tally: Tally, bucket_seconds: int, awaited: int = 0) -> None:
         listener.setblocking(False)
         self.listener = listener
+        self.awaited = awaited  # Workers that are still to come.
         self.had_members = False
         self._tally = tally
         self._seconds = bucket_seconds
@@ -51,6 +52,7 @@ class Leader:
             link = Link(connected)
             self._members[link] = _Member(reported=0)
             self.had_members = True
+            self.awaited = max(0, self.awaited - 1)
             links.append(link)
 
     def read(self, link: Link) -> bool:

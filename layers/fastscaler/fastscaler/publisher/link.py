@@ -31,18 +31,31 @@ class Link:
         except OSError as error:
             raise Gone from error
 
+    def hand_over(self, listener: socket.socket, *message: Any) -> None:
+        """Send one message together with `listener`, which is then open in both processes. Raises `Gone`."""
+        try:
+            socket.send_fds(self._socket, [json.dumps(message).encode()], [listener.fileno()])
+        except OSError as error:
+            raise Gone from error
+
     def receive(self) -> tuple[list[list[Any]], bool]:
-        """The messages that have come, and whether the other end is still there."""
+        """The messages that have come, and whether the other end is still there. What it said last is among them.
+
+        A socket that was handed over is the message's last element.
+        """
         messages: list[list[Any]] = []
         while True:
             try:
-                packet = self._socket.recv(_LARGEST)
+                packet, files, _, _ = socket.recv_fds(self._socket, _LARGEST, 1, socket.MSG_CMSG_CLOEXEC)
+                sockets = [socket.socket(fileno=file) for file in files]
                 if not packet:
                     return messages, False
-                messages.append(json.loads(packet))
+                messages.append([*json.loads(packet), *sockets])
             except BlockingIOError:
                 return messages, True
-            except (OSError, ValueError):
+            except ConnectionResetError:
+                continue  # It left without reading all; what it has sent can still be read.
+            except (OSError, TypeError, ValueError):
                 return messages, False
 
     def close(self) -> None:

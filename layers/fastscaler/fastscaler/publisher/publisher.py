@@ -52,6 +52,7 @@ class Publisher:
         self._no_start_before = -inf
         # Re-entrant: a signal handler may close the publisher while this very thread starts it.
         self._lock = threading.RLock()
+        self._finishing = threading.Lock()
         self._beats: Beats | None = None
         self._thread = threading.Thread()  # Never started; stands for one that has ended.
         process_events.attend(self)
@@ -80,10 +81,17 @@ class Publisher:
                 process_events.handle_sigterm(before_others=not closed_by_caller)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Send what there is, the unfinished bucket included, and end. Waits for `timeout` seconds at most."""
+        """Send what there is, the unfinished bucket included, and end. Waits for `timeout` seconds at most.
+
+        What arrived while the thread was already ending is sent after it, by the caller: one more call of the sink.
+        """
         self.close_soon()
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+        if self._thread.ident is None or self._thread is threading.current_thread():
+            return
+        self._thread.join(timeout)
+        with self._finishing:
+            if self.collector.unfetched and not self._thread.is_alive():
+                self._finish()
 
     def close_soon(self) -> None:
         """As `close`, but wait for nothing. For signal handlers."""
@@ -95,7 +103,7 @@ class Publisher:
     def forked(self) -> None:
         """Begin anew in a forked child: thread, sockets and what was counted are its parent's."""
         beats, self._beats = self._beats, None
-        self._lock, self._thread = threading.RLock(), threading.Thread()
+        self._lock, self._finishing, self._thread = threading.RLock(), threading.Lock(), threading.Thread()
         self.collector.forget()
         self._outbox.forget()
         self._tally.forget(self._tally.parts, None)
@@ -103,15 +111,27 @@ class Publisher:
             beats.abandon()
 
     def _start(self) -> None:
-        workers = Workers(self._tally, self.collector.bucket_seconds, self._meeting_point)
-        beats = Beats(self.collector, workers, self._outbox, self._clock, self.spread)
+        beats = self._new_beats()
         thread = threading.Thread(target=beats.run, name="fastscaler-publisher", daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            workers.close()
+            beats.abandon()
             raise
         self._beats, self._thread = beats, thread
+
+    def _finish(self) -> None:
+        try:
+            beats = self._new_beats()
+        except OSError as error:
+            _LOG.warning("the last metrics are not published: %s", error)
+            return
+        beats.stop()
+        beats.run()
+
+    def _new_beats(self) -> Beats:
+        workers = Workers(self._tally, self.collector.bucket_seconds, self._meeting_point)
+        return Beats(self.collector, workers, self._outbox, self._clock, self.spread)
 
     def _meeting_point(self) -> str | None:
         return None if self._alone else meeting_point(self._destination, self.collector.bucket_seconds)

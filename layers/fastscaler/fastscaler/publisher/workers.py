@@ -7,10 +7,12 @@ process, so the next leader is found at once. Elsewhere than on Linux every proc
 
 import errno
 import logging
+import select
 import selectors
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from secrets import token_hex
 
 from fastscaler.publisher.bucket import Bucket, bucket_start
@@ -124,7 +126,7 @@ class Workers:
             if self._alone:
                 break
             if self._leader:
-                if not self._others_stay(self._leader) or self._bequeath(self._leader):
+                if not self._others_stay(self._leader, deadline) or self._bequeath(self._leader, deadline):
                     break
             elif self._link:
                 self._bye(self._link, deadline)
@@ -181,8 +183,8 @@ class Workers:
             self._alone = True
         return True
 
-    def _lead(self, listener: socket.socket) -> None:
-        self._leader = Leader(listener, self._tally, self._seconds)
+    def _lead(self, listener: socket.socket, awaited: int = 0) -> None:
+        self._leader = Leader(listener, self._tally, self._seconds, awaited)
         self._selector.register(listener, selectors.EVENT_READ)
         self._since = time.monotonic()
 
@@ -194,12 +196,25 @@ class Workers:
         for part_id, part in self._tally.parts.items():
             self._send("part", part_id, packed(part))
 
+    def _inherit(self, predecessor: Link, listener: socket.socket, sealed: int | None, awaited: int) -> None:
+        """Lead in place of a leader that leaves."""
+        self._tally.note_sealed(sealed)
+        with suppress(Gone):
+            predecessor.send("taken")
+        self._hang_up(predecessor)
+        self._link = None
+        self._lead(listener, awaited)
+
     def _send(self, *message: object) -> None:
+        link = self._link
+        if not link:
+            return
         try:
-            if self._link:
-                self._link.send(*message)
+            link.send(*message)
         except Gone:
-            self._lose_leader()
+            self._hear(link)  # What it said last: which buckets have left, or that this process leads now.
+            if self._link is link:
+                self._lose_leader()
 
     def _lose_leader(self) -> None:
         if self._link:
@@ -211,23 +226,33 @@ class Workers:
         self._selector.unregister(one)
         one.close()
 
-    def _others_stay(self, leader: Leader) -> bool:
+    def _others_stay(self, leader: Leader, deadline: float) -> bool:
         """Wait for the workers that leave as well; whether there are others."""
         if not (self._has_followed or leader.had_members):
             return False
-        deadline = time.monotonic() + _SETTLE
-        while (left := deadline - time.monotonic()) > 0 and (leader.members or not leader.had_members):
+        settled = time.monotonic() + _SETTLE
+        while leader.members or leader.awaited or not leader.had_members:
+            # One that is awaited holds what nobody else has, and would publish it beside this process.
+            left = (deadline if leader.awaited else settled) - time.monotonic()
+            if left <= 0:
+                break
             self._listen(left)
         return bool(leader.members)
 
-    def _bequeath(self, leader: Leader) -> bool:
-        """Leave all that is not published to a worker that stays, and let it lead; False when none took it."""
+    def _bequeath(self, leader: Leader, deadline: float) -> bool:
+        """Leave all that is not published, and the name, to a worker that stays; False when none took it.
+
+        The name is never free in between: whoever found it so would lead without knowing which buckets have left.
+        """
         own = {part_id: part for part_id, part in self._tally.parts.items() if part_id not in leader.parts}
         for heir in leader.members:
             try:
                 for part_id, part in own.items():
                     heir.send("part", part_id, packed(part))
+                heir.hand_over(leader.listener, "lead", self._tally.sealed, len(leader.members) - 1)
             except Gone:
+                continue
+            if not _taken(heir, deadline):
                 continue
             for one in leader.sockets:
                 self._hang_up(one)
@@ -271,12 +296,29 @@ class Workers:
                 elif kind == "part":  # The leader leaves, and this process is its heir.
                     part_id, fields = content
                     self._tally.add(part_id, unpacked(fields, self._seconds))
+                elif kind == "lead":
+                    sealed, awaited, listener = content
+                    self._inherit(link, listener, sealed, awaited)
+                    return False
                 self._dismissed = self._dismissed or kind == "bye"
         except (LookupError, TypeError, ValueError):
             there = False
         if not there:
             self._lose_leader()
         return there
+
+
+def _taken(heir: Link, deadline: float) -> bool:
+    """Wait for the heir's word; False when it has ended first. One that is only slow will read what it was sent."""
+    there = True
+    heard = select.poll()
+    heard.register(heir, select.POLLIN)
+    while there and (left := deadline - time.monotonic()) > 0:
+        heard.poll(left * 1000)
+        messages, there = heir.receive()
+        if ["taken"] in messages:  # The rest it still holds itself.
+            return True
+    return there
 
 
 def _bound(one: socket.socket, address: str) -> bool:
