@@ -23,6 +23,8 @@ _PATIENCE = 60.0  # Seconds for what takes one or two; machines that test are bu
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 _APPLICATION = f"""
 import os
+import boto3
+from botocore.config import Config
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -32,7 +34,10 @@ from fastscaler.publisher.asgi import MetricsMiddleware
 async def hello(request):
     return PlainTextResponse("hello")
 
-sink = CloudWatchSink(cluster="shop", service=os.environ["SERVICE"])
+# The sink's own client would give up on a busy machine, after 3 s.
+patient = Config(read_timeout={_PATIENCE}, retries={{"total_max_attempts": 1}})
+client = boto3.client("cloudwatch", config=patient)
+sink = CloudWatchSink(cluster="shop", service=os.environ["SERVICE"], client=client)
 publisher = Publisher(sink, bucket_seconds=1, useful_for={_USEFUL})
 app = MetricsMiddleware(Starlette(routes=[Route("/", hello)]), publisher)
 """
