@@ -1,5 +1,6 @@
 """What CloudWatch is sent, and what each of its refusals means."""
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -148,5 +149,24 @@ def test_without_a_region_the_application_gets_a_sink_error(monkeypatch: pytest.
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     with pytest.raises(SinkError, match="no AWS Region: set AWS_REGION"):
         CloudWatchSink(cluster="shop", service="web").send([bucket("RequestsPerSecond", 1.0)])
+
+
+def test_credentials_that_come_later_are_found_without_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")  # Nobody listens there.
+    one = CloudWatchSink(cluster="shop", service="web")
+    with pytest.raises(SinkError, match="no AWS credentials"):
+        one.send([bucket("RequestsPerSecond", 1.0)])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with pytest.raises(SinkError, match="EndpointConnectionError"):
+        one.send([bucket("RequestsPerSecond", 1.0)])

@@ -28,8 +28,8 @@ class Leader:
 
     @property
     def members(self) -> list[Link]:
-        """The workers connected now."""
-        return list(self._members)
+        """The workers connected now; first those that reported last, so are surely not held up."""
+        return sorted(self._members, key=lambda link: -self._members[link].reported)
 
     @property
     def sockets(self) -> list[Link | socket.socket]:

@@ -94,11 +94,15 @@ class CloudWatchSink:
 
 
 def cloudwatch_client() -> "CloudWatchClient":
-    """A client that answers or fails within 5 s. It does not retry: the publisher does, and knows for how long."""
+    """A client that answers or fails within 5 s. It does not retry: the publisher does, and knows for how long.
+
+    Raises botocore's NoCredentialsError where there are none: a client made without would never find any.
+    """
     # Here, so that importing the publisher costs an application nothing. And of boto3 only the part that is needed: all
     # of it cannot be imported while the interpreter shuts down, when a short-lived process sends its only bucket.
     import botocore.session
     from botocore.config import Config
+    from botocore.exceptions import NoCredentialsError
 
     config = Config(
         connect_timeout=_CONNECT_TIMEOUT,
@@ -106,6 +110,8 @@ def cloudwatch_client() -> "CloudWatchClient":
         retries={"total_max_attempts": 1, "mode": "standard"},
     )
     session = botocore.session.Session()
+    if session.get_credentials() is None:
+        raise NoCredentialsError
     # ECS sets AWS_REGION; botocore by itself reads AWS_DEFAULT_REGION and the configuration file only.
     region = os.environ.get("AWS_REGION")
     client: CloudWatchClient = session.create_client("cloudwatch", region_name=region, config=config)  # type: ignore[assignment]
