@@ -143,7 +143,30 @@ def test_all_that_leave_together_publish_one_sample_though_one_of_them_is_late()
     task.close()
 
 
-@pytest.mark.parametrize("nonsense", [b"\xff", b"1", b"[]", b'["part"]', b'["part","x",[1,2]]', b'["hello",null,null]'])
+def test_one_that_is_late_is_still_awaited_when_two_leaders_have_left() -> None:
+    task = Task(3)
+    first, second, late = task.workers
+    for number, one in enumerate(task.workers):
+        one.give([counted(10**number)])
+    first.wait(0.1)
+    assert first.leave(START + 3.0) == []
+    last = task.start()
+    last.give([counted(1000)])
+    assert second.leave(START + 3.0) == []
+    published: list[int] = []
+    leaving = threading.Thread(target=lambda: published.extend(arrivals(last.leave(START + 3.0))))
+    leaving.start()
+    time.sleep(0.5)
+    published.extend(arrivals(late.leave(START + 3.0)))
+    leaving.join()
+    assert published == [1111]
+    last.close()
+    task.close()
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"\xff", b"1", b"[]", b'["part"]', b'["part","x",[1,2]]', b'["hello",[],null,null]']
+)
 def test_whoever_speaks_nonsense_is_hung_up_on_and_nobody_else(nonsense: bytes) -> None:
     task = Task(2)
     leader, other = task.workers

@@ -1,6 +1,7 @@
 """The leader's side: the workers that report to it, how far each has got, and what it tells them."""
 
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,16 +12,19 @@ from fastscaler.publisher.tally import Tally
 @dataclass(slots=True)
 class _Member:
     reported: int  # Start of the newest bucket it has reported, in epoch seconds.
+    name: str = ""  # Empty until it has said hello.
     parts: set[str] = field(default_factory=set)  # Its parts that have not left yet.
 
 
 class Leader:
-    """Takes the parts of the other workers into `tally`. `awaited` workers were led by its predecessor."""
+    """Takes the parts of the other workers into `tally`. `awaited` are the names of those its predecessor led."""
 
-    def __init__(self, listener: socket.socket, tally: Tally, bucket_seconds: int, awaited: int = 0) -> None:
+    def __init__(
+        self, listener: socket.socket, tally: Tally, bucket_seconds: int, awaited: Collection[str] = ()
+    ) -> None:
         listener.setblocking(False)
         self.listener = listener
-        self.awaited = awaited  # Workers that are still to come.
+        self.awaited = set(awaited)  # Workers that are still to come.
         self.had_members = False
         self._tally = tally
         self._seconds = bucket_seconds
@@ -52,8 +56,12 @@ class Leader:
             link = Link(connected)
             self._members[link] = _Member(reported=0)
             self.had_members = True
-            self.awaited = max(0, self.awaited - 1)
             links.append(link)
+
+    def names_besides(self, heir: Link) -> list[str]:
+        """The workers that `heir` will have to wait for if it leads."""
+        names = {member.name for link, member in self._members.items() if link is not heir and member.name}
+        return sorted(self.awaited | names)
 
     def read(self, link: Link) -> bool:
         """Take what a worker sent; False when it has left. What it reported stays."""
@@ -86,8 +94,10 @@ class Leader:
     def _take(self, link: Link, message: list[Any]) -> bool:
         kind, *content = message
         if kind == "hello":
-            first, sealed = content
+            name, first, sealed = content
+            self._members[link].name = str(name)
             self._members[link].reported = first - self._seconds
+            self.awaited.discard(name)
             self._tally.note_sealed(sealed)
         elif kind == "part":
             part_id, fields = content

@@ -11,7 +11,7 @@ import select
 import selectors
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from secrets import token_hex
 
@@ -183,7 +183,7 @@ class Workers:
             self._alone = True
         return True
 
-    def _lead(self, listener: socket.socket, awaited: int = 0) -> None:
+    def _lead(self, listener: socket.socket, awaited: Collection[str] = ()) -> None:
         self._leader = Leader(listener, self._tally, self._seconds, awaited)
         self._selector.register(listener, selectors.EVENT_READ)
         self._since = time.monotonic()
@@ -192,11 +192,11 @@ class Workers:
         self._link = link
         self._has_followed = True
         self._selector.register(link, selectors.EVENT_READ)
-        self._send("hello", counting, self._tally.sealed)
+        self._send("hello", self._name, counting, self._tally.sealed)
         for part_id, part in self._tally.parts.items():
             self._send("part", part_id, packed(part))
 
-    def _inherit(self, predecessor: Link, listener: socket.socket, sealed: int | None, awaited: int) -> None:
+    def _inherit(self, predecessor: Link, listener: socket.socket, sealed: int | None, awaited: list[str]) -> None:
         """Lead in place of a leader that leaves."""
         self._tally.note_sealed(sealed)
         with suppress(Gone):
@@ -249,7 +249,7 @@ class Workers:
             try:
                 for part_id, part in own.items():
                     heir.send("part", part_id, packed(part))
-                heir.hand_over(leader.listener, "lead", self._tally.sealed, len(leader.members) - 1)
+                heir.hand_over(leader.listener, "lead", self._tally.sealed, leader.names_besides(heir))
             except Gone:
                 continue
             if not _taken(heir, deadline):
