@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.ablations import NOTHING
 from benchmarks.goals import AWS, FASTSCALER, Results, geometric_mean, goals
+from benchmarks.missed import explanations
 from benchmarks.rows import FOLDER, Row, read
 from benchmarks.sensitivity import ASSUMED, SURGES, TRAFFIC
 from benchmarks.workloads import WORKLOADS
@@ -23,15 +24,16 @@ def render(folder: Path = FOLDER) -> str:
     """RESULTS.md from the four files of rows in `folder`."""
     rows, surges = read(folder / "results.json"), read(folder / "surges.json")
     results = Results(rows)
+    sensitivity = read(folder / "sensitivity.json")
     sections = [
         _head(results, rows),
-        _goals(results, surges),
+        _goals(results, surges, sensitivity),
         _surges(surges),
         _charts(results),
         _by_traffic(results),
         _summary(results),
         _ablations(read(folder / "ablations.json")),
-        _sensitivity(read(folder / "sensitivity.json")),
+        _sensitivity(sensitivity),
         _traffic(results),
         READING,
     ]
@@ -50,7 +52,7 @@ the simulated world has and lacks. `make bench` writes this page from [results.j
 give the same figures."""
 
 
-def _goals(results: Results, surges: Sequence[Row]) -> str:
+def _goals(results: Results, surges: Sequence[Row], sensitivity: Sequence[Row]) -> str:
     found = goals(results, surges)
     met = sum(goal.met for goal in found)
     table = _table(
@@ -58,7 +60,14 @@ def _goals(results: Results, surges: Sequence[Row]) -> str:
         ((goal.what, goal.wanted, goal.measured, "yes" if goal.met else "**no**", goal.detail) for goal in found),
         left=(0, 3, 4),
     )
-    return f"## Goals: {met} of {len(found)} met\n\n{table}"
+    why = explanations([goal for goal in found if not goal.met], results, sensitivity)
+    return "\n\n".join(
+        [
+            f"## Goals: {met} of {len(found)} met",
+            table,
+            *(["Why the others are missed:", "\n".join(why)] if why else []),
+        ]
+    )
 
 
 def _surges(surges: Sequence[Row]) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.goals import AWS, FASTSCALER, HPA, Results
+from benchmarks.rows import FOLDER, read
 from fastscaler.document.parse import parse_document
 
 ROOT = Path(__file__).parents[2]
@@ -75,3 +77,30 @@ def test_the_figures_are_those_that_were_measured() -> None:
         f"| {billed['idle']['metrics_billed']}, {billed['busy']['metrics_billed']} |",
     ):
         assert value in README, f"README.md does not quote {value!r}: run make bench, and quote what it measures"
+
+
+def peer_rows() -> list[str]:
+    """The rows about other autoscalers, from the results in the tree."""
+    results = Results(read(FOLDER / "results.json"))
+    surges = {row["controller"]: row for row in read(FOLDER / "surges.json")}
+    names = (FASTSCALER, AWS, HPA)
+    oracle = "oracle"
+    cells = {
+        "reaction to a 5x surge, median and p99": [
+            f"{surges[one]['reaction_p50']:.1f} s, {surges[one]['reaction_p99']:.1f} s" for one in names
+        ],
+        "last late request after it, median": [f"{surges[one]['recovery_p50']:.0f} s" for one in names],
+        "late or lost requests, geometric mean": [f"{results.late(one):.1f}%" for one in names],
+        "task-hours, against a scaler that knows the future": [
+            f"{results.ratio('task_hours', one, oracle):.2f} x" for one in names
+        ],
+        "the same, on a day of the NASA web server": [
+            f"{results.of(one, 'task_hours')['nasa'] / results.of(oracle, 'task_hours')['nasa']:.2f} x" for one in names
+        ],
+    }
+    return [f"| {what} | {' | '.join(found)} |" for what, found in cells.items()]
+
+
+def test_the_comparison_with_others_is_that_of_the_results() -> None:
+    missing = [row for row in peer_rows() if row not in README.splitlines()]
+    assert missing == [], "run make bench, and quote what it finds"
