@@ -24,15 +24,15 @@ def render(folder: Path = FOLDER) -> str:
     """RESULTS.md from the four files of rows in `folder`."""
     rows, surges = read(folder / "results.json"), read(folder / "surges.json")
     results = Results(rows)
-    sensitivity = read(folder / "sensitivity.json")
+    sensitivity, ablations = read(folder / "sensitivity.json"), read(folder / "ablations.json")
     sections = [
         _head(results, rows),
-        _goals(results, surges, sensitivity),
+        _goals(results, surges, sensitivity, ablations),
         _surges(surges),
         _charts(results),
         _by_traffic(results),
         _summary(results),
-        _ablations(read(folder / "ablations.json")),
+        _ablations(ablations),
         _sensitivity(sensitivity),
         _traffic(results),
         READING,
@@ -52,7 +52,7 @@ the simulated world has and lacks. `make bench` writes this page from [results.j
 give the same figures."""
 
 
-def _goals(results: Results, surges: Sequence[Row], sensitivity: Sequence[Row]) -> str:
+def _goals(results: Results, surges: Sequence[Row], sensitivity: Sequence[Row], ablations: Sequence[Row]) -> str:
     found = goals(results, surges)
     met = sum(goal.met for goal in found)
     table = _table(
@@ -60,7 +60,7 @@ def _goals(results: Results, surges: Sequence[Row], sensitivity: Sequence[Row]) 
         ((goal.what, goal.wanted, goal.measured, "yes" if goal.met else "**no**", goal.detail) for goal in found),
         left=(0, 3, 4),
     )
-    why = explanations([goal for goal in found if not goal.met], results, sensitivity)
+    why = explanations([goal for goal in found if not goal.met], results, sensitivity, ablations)
     return "\n\n".join(
         [
             f"## Goals: {met} of {len(found)} met",
