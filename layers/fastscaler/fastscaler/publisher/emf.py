@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 """
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -49,17 +50,32 @@ class EmbeddedMetricSink:
 
     def send(self, buckets: Sequence[BucketMetrics]) -> None:
         """Write and flush. Raises `SinkError`."""
-        stream = self._stream or sys.stdout
         try:
             task = self._task = self._task or this_task(self._cluster, self._service)
-            # One write for all: what other threads print must not fall into a line. The application's buffered output
-            # goes first, and whole.
-            stream.write("".join(f"{log_line(bucket, self._namespace, task)}\n" for bucket in buckets))
-            stream.flush()
+            # One write for all: what other threads print must not fall into a line.
+            lines = "".join(f"{log_line(bucket, self._namespace, task)}\n" for bucket in buckets)
+            if self._stream is None:
+                _print(lines)
+            else:
+                self._stream.write(lines)
+                self._stream.flush()
         except TaskUnknown as error:
             raise SinkError(str(error), retryable=error.temporary) from error
         except (OSError, ValueError) as error:  # Some of it may have been written: sent again, it would count twice.
             raise SinkError(f"standard output cannot be written: {error}", retryable=False) from error
+
+
+def _print(lines: str) -> None:
+    """To standard output, past its buffer: `print` fills that in two steps, and a line must not come between them."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError, AttributeError):  # Replaced by something that is no file.
+        sys.stdout.write(lines)
+        sys.stdout.flush()
+        return
+    left = lines.encode()
+    while left:
+        left = left[os.write(descriptor, left) :]
 
 
 def log_line(bucket: BucketMetrics, namespace: str, task: Task) -> str:
