@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo demo-app test lint schema bench check build build-arm64 layer-size
+.PHONY: help venv demo demo-app test lint schema bench figures check build build-arm64 layer-size
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -34,8 +34,11 @@ lint: venv ## ruff and mypy
 schema: venv ## policies.schema.json from the models
 	$(BIN)/fastscaler schema > policies.schema.json
 
-bench: venv ## the figures in the README, measured on this machine
+bench: venv ## FastScaler against other autoscalers, simulated: benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+figures: venv ## times and calls of the loop, measured on this machine: benchmarks/figures.json
+	$(BIN)/python -m benchmarks.figures
 
 check: lint check-sam ## lint, sam validate --lint, sam build for x86_64 and arm64, size of the layer
 

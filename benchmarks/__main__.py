@@ -1,13 +1,10 @@
-"""`python -m benchmarks`: every figure of this project, from two kinds of measurement.
+"""`python -m benchmarks`: FastScaler against its peers, simulated, the same on every machine.
 
-Simulations, which are the same on every machine: results.json, surges.json, ablations.json, sensitivity.json, charts
-and RESULTS.md. And times and calls of the loop on this machine: figures.json. `--simulations` leaves the latter out.
+Writes results.json, surges.json, ablations.json, sensitivity.json, the charts and RESULTS.md. What depends on the
+machine, times and calls of the loop, is `python -m benchmarks.figures`.
 """
 
-import argparse
-
 from benchmarks.ablations import ablations
-from benchmarks.figures import measure
 from benchmarks.page import write_page
 from benchmarks.rows import FOLDER, write
 from benchmarks.sensitivity import sensitivity
@@ -16,17 +13,12 @@ from benchmarks.tournament import tournament
 
 
 def main() -> None:
-    """Measures, and writes the files."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures all figures of the project.")
-    parser.add_argument("--simulations", action="store_true", help="only what does not depend on the machine")
-    only_simulations = parser.parse_args().simulations
+    """Simulates, and writes the files."""
     write(FOLDER / "results.json", tournament(charts=FOLDER / "charts"))
     write(FOLDER / "ablations.json", ablations())
     write(FOLDER / "sensitivity.json", sensitivity())
     write(FOLDER / "surges.json", surges())
     write_page()
-    if not only_simulations:
-        measure()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The figures of the loop, measured on this machine; written to benchmarks/figures.json.
+"""`python -m benchmarks.figures`: the figures of the loop, measured on this machine; written to figures.json.
 
 Medians of repeated runs. Times depend on the machine, so compare ratios; calls, billed metrics and sizes do not.
 """
@@ -45,3 +45,7 @@ def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     for name, value in figures.items():
         rows += _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(prefix + name, value)]
     return rows
+
+
+if __name__ == "__main__":
+    measure()
