@@ -179,11 +179,11 @@ def _sink_error(error: Exception, nothing_sent: bool) -> SinkError:
         return SinkError(f"PutMetricData: no AWS credentials{_ADVICE}", retryable=False)
     if isinstance(error, exceptions.NoRegionError):
         return SinkError("PutMetricData: no AWS Region: set AWS_REGION (ECS does, on Fargate)", retryable=False)
-    # Not a read time-out: there the data may have been taken, and sending it again could count a bucket twice. A
-    # doubled load scales a service out for nothing; one missing sample does no harm.
+    # Not a read time-out, nor a connection that was closed instead of an answer: there the data may have been taken,
+    # and sending it again could count a bucket twice. A doubled load scales a service out for nothing; one missing
+    # sample does no harm.
     passing = (
         exceptions.ConnectionError,
-        exceptions.ConnectionClosedError,
         exceptions.CredentialRetrievalError,
         exceptions.MetadataRetrievalError,
     )
