@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from fastscaler.errors import AccessDenied, AwsError, NotFound
+from fastscaler.errors import AccessDenied, AwsError, NotFound, Throttled, Unavailable
 from fastscaler.policies import load_last_good
 from fastscaler.ports import Clock, ServiceApi
 from fastscaler.scaling.policy import Document
@@ -87,7 +87,7 @@ class StatusReader:
         since = self._read_until - LATE if self._heard else now - LOG_WINDOW
         try:
             self._heard = heard(self._source.log.read(since), self._heard)
-        except AccessDenied as error:
+        except (AccessDenied, Throttled, Unavailable) as error:
             return error
         self._read_until = now
         return self._heard

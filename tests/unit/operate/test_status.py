@@ -175,6 +175,13 @@ class TestTheLoop:
         assert not found.silent
         assert "the log may not be read" in screen(account)
 
+    def test_a_busy_log_costs_no_more(self) -> None:
+        account = Account(WEB)
+        account.log.error = Throttled("FilterLogEvents", "ThrottlingException")
+        found = status_of(account)
+        assert (found.services[0].desired, found.silent) == (4, False)
+        assert "FilterLogEvents" in screen(account)
+
     def test_before_its_first_run_it_says_so(self) -> None:
         account = Account(WEB)
         account.table.document = None

@@ -75,7 +75,7 @@ def verdict(outcome: Outcome) -> str:
 def passed(outcome: Outcome) -> bool:
     """Whether the drill shows what it is for."""
     ledger = outcome.ledger
-    return ledger is not None and ledger.within_goal
+    return ledger is not None and ledger.within_goal and outcome.at_rest is not False
 
 
 def as_data(outcome: Outcome) -> dict[str, Any]:

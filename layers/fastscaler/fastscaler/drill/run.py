@@ -114,6 +114,9 @@ class Outcome:
         return self.polls * GET_METRIC_USD
 
 
+UNKNOWN_GROWTH = 10  # Times the tasks at the beginning, where ECS does not tell how many there are now.
+
+
 class Drill:
     """One drill, which runs once."""
 
@@ -236,9 +239,9 @@ class Drill:
     def _let_it_scale_in(self) -> None:
         """A calm load for as long as the service needs to come back: silent, it would keep what it has."""
         state = self._world.ecs.describe([self._plan.service])[self._plan.service]
-        if isinstance(state, AwsError):
-            return
-        seconds = self._rest_seconds(self._plan.desired, state.desired)
+        # Where ECS does not tell, rather too long: the time grows with the halvings, not with the tasks.
+        desired = UNKNOWN_GROWTH * self._plan.desired if isinstance(state, AwsError) else state.desired
+        seconds = self._rest_seconds(self._plan.desired, desired)
         if seconds:
             self._world.functions.start(self._world.synthetic, self._plan.rest_event(seconds))
             self.outcome.rests_until = self._now() + seconds
@@ -262,12 +265,18 @@ class Drill:
     def _come_to_rest(self, why: str) -> None:
         """Waits until the load has gone to rest by itself."""
         load, until = self._load, self.outcome.began + self._plan.seconds + START
-        if load is None or load.done():
+        if load is None:
             return
-        self._say(f"{why} The load goes to rest by itself, within {until - self._now():.0f} s: waiting for that.")
-        while not load.done() and self._now() < until:
-            self._clock.sleep(POLL)
-        self._say("The metric is at rest." if load.done() else "It has not told that it has: see its log.")
+        if not load.done():
+            self._say(f"{why} The load goes to rest by itself, within {until - self._now():.0f} s: waiting for that.")
+            while not load.done() and self._now() < until:
+                self._clock.sleep(POLL)
+            self._say("The metric is at rest." if load.done() else "It has not told that it has: see its log.")
+        if self._plan.live and self.outcome.rests_until is None:
+            self._let_it_scale_in()
+            if self.outcome.rests_until is not None:
+                calm = self.outcome.rests_until - self._now()
+                self._say(f"A calm load is published for {calm:.0f} s more, so that the service scales in again.")
 
     def _is_done(self, job: Job | None) -> bool:
         """Whether it has ended well; raises what it raised."""
