@@ -12,7 +12,7 @@ from fastscaler.cli.service_option import keys_of
 from fastscaler.cli.stack_options import told_errors
 from fastscaler.directives import Observe, Rehearse, carry_out, parse_directive, to_answer
 from fastscaler.document.parse import parse_document
-from fastscaler.errors import AccessDenied, AwsError, DirectiveRefused, FunctionFailed
+from fastscaler.errors import AccessDenied, AwsError, DirectiveRefused, FunctionFailed, Throttled
 from fastscaler.scaling.observation import Floor, Pause
 from tests.unit.operate.build import API, NOW, WEB, Account, FakeClock
 
@@ -26,6 +26,7 @@ class Scaler:
         self.account, self.stored = account, list[Directive]()
         self.newer_is_there = False
         self.error: AwsError | FunctionFailed | None = None
+        self.refused: dict[str, AwsError] = {}
 
     def put_directive(self, directive: Directive, at: float, request_id: str) -> bool:
         self.stored.append(directive)
@@ -35,6 +36,8 @@ class Scaler:
         assert function == "scaler"
         if self.error is not None:
             raise self.error
+        if (refused := self.refused.get(f"{event['Cluster']}/{event['Service']}")) is not None:
+            raise refused
         try:
             request = parse_directive(event)
             assert not isinstance(request, Observe | Rehearse)
@@ -102,6 +105,15 @@ def test_one_command_stops_all_services(stack: Stack) -> None:
     stack.send(PAUSE, *keys_of(source, None, every=True))
     assert {one.service for one in stack.functions.stored} == {WEB, API}
     assert len(stack.functions.stored) == 4
+
+
+def test_a_service_that_aws_did_not_take_is_named_and_the_others_are_paused(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.functions.refused = {WEB: Throttled("Invoke", "TooManyRequestsException")}
+    line = refusal(stack, PAUSE, capsys, WEB, API)
+    assert line.startswith("fastscaler: nothing was stored for shop/web (")
+    assert {one.service for one in stack.functions.stored} == {API}
 
 
 def test_resume_ends_a_pause(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

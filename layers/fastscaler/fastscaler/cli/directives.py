@@ -17,6 +17,7 @@ from fastscaler.cli.service_option import ServiceName, keys_of
 from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack
 from fastscaler.clock import SystemClock
 from fastscaler.directives import DIRECTIONS
+from fastscaler.errors import Throttled, Unavailable
 from fastscaler.ports import Clock
 
 if TYPE_CHECKING:
@@ -108,11 +109,19 @@ def prewarm(
 
 
 def send(deployed: "Deployed", keys: Iterable[str], event: Event, clock: Clock, *, as_json: bool) -> None:
-    """Sends the directive for each service, and tells what was stored. Raises AwsError, FunctionFailed."""
-    found = []
+    """Sends the directive for each service, and tells what was stored. Raises AwsError, FunctionFailed.
+
+    A call that AWS did not take now leaves the others alone; the services that it was for are named at the end.
+    """
+    found, missed, trouble = [], [], ""
     for key in keys:
         cluster, _, service = key.partition("/")
-        answer = deployed.functions.invoke(deployed.scaler, {**event, "Cluster": cluster, "Service": service})
+        try:
+            answer = deployed.functions.invoke(deployed.scaler, {**event, "Cluster": cluster, "Service": service})
+        except (Throttled, Unavailable) as error:
+            missed.append(key)
+            trouble = str(error)
+            continue
         for stored in answer["stored"]:
             if as_json:
                 found.append(stored)
@@ -120,6 +129,8 @@ def send(deployed: "Deployed", keys: Iterable[str], event: Event, clock: Clock, 
                 typer.echo(told(str(event["Directive"]), stored, clock.now()))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
+    if missed:
+        fail(f"nothing was stored for {', '.join(missed)} ({trouble}): send it again for them", 1)
 
 
 def told(directive: str, stored: Mapping[str, Any], now: float) -> str:
