@@ -66,6 +66,20 @@ class TestInAPipe:
         assert WEB in lines[2]
         assert "9 tasks, 4 running" in lines[2]
 
+    def test_a_busy_aws_and_a_silent_loop_are_a_line_when_they_begin_and_when_they_end(self) -> None:
+        account, clock = Account(WEB), FakeClock()
+
+        def fail_for_a_while(now: float) -> None:
+            account.log.records.append(metrics(WEB, now, 60))
+            account.table.error = Throttled("Query", "ThrottlingException") if NOW + 8 < now < NOW + 22 else None
+
+        clock.on_sleep = fail_for_a_while
+        found = readings_of(StatusReader(account, clock), clock, 5.0)
+        stack = [line for line in changes(islice(found, 40), as_json=False) if WEB not in line]
+        assert len(stack) == 2
+        assert "AWS asks for fewer calls" in stack[0]
+        assert stack[1].endswith("The loop looks, and all of it can be read.")
+
 
 class TestOnAScreen:
     def test_it_never_has_more_lines_than_the_terminal(self) -> None:

@@ -21,6 +21,7 @@ from fastscaler.ports import Clock
 from fastscaler.status import ServiceStatus, Status
 from fastscaler.status_reader import StatusReader
 
+UNBROKEN = 10_000  # Columns of a line that is not broken.
 REDRAWN = 1.0  # Seconds between two screens: ages go on while nothing is read.
 
 
@@ -70,9 +71,21 @@ def readings_of(reader: StatusReader, clock: Clock, every: float) -> Iterator[tu
 
 
 def changes(readings: Iterator[tuple[Status, str]], *, as_json: bool) -> Iterator[str]:
-    """A line for every service at first, and then for every change: of counts, reasons, floors, pauses, or troubles."""
+    """A line for every service at first, and then for every change: of counts, reasons, floors, pauses, or troubles.
+
+    What concerns the whole stack is a line when it begins, and one when it is over.
+    """
     last: dict[str, ServiceStatus] = {}
-    for status, _ in readings:
+    known = (False, False, False)
+    for status, wrong in readings:
+        kinds = (bool(wrong), status.silent, bool(status.log_error))
+        if kinds != known:
+            known = kinds
+            said = [wrong] if wrong else []
+            said += [line.plain for line in warnings(status, UNBROKEN)]
+            trouble = " ".join(said) or "The loop looks, and all of it can be read."
+            at = round(status.at, 3)
+            yield json.dumps({"at": at, "stack": trouble}) if as_json else f"{_time(status.at)} {trouble}"
         for service in status.services:
             # Loads and ages change all the time; they are told with what matters.
             seen = replace(service, load=None, data_age=None)
