@@ -117,6 +117,15 @@ def publish(
     account.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
 
+class SimulatedTime:
+    """The stand-in's clock, which every test sets to its own."""
+
+    clock = FakeClock()
+
+    def now(self) -> float:
+        return self.clock.now()
+
+
 class Shop:
     """One service of four running tasks in simulated time; `t` is in seconds since it began."""
 

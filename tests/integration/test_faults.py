@@ -17,17 +17,8 @@ from demo.local_aws import LocalAws
 from fastscaler import loop
 from fastscaler.clock import SystemClock
 from fastscaler.invocation import handle
-from tests.integration.shop import BUCKET, NAMESPACE, TICK, Shop, adapters, policies, publish, sdk_of
+from tests.integration.shop import BUCKET, NAMESPACE, TICK, Shop, SimulatedTime, adapters, policies, publish, sdk_of
 from tests.unit.loop.fakes import EPOCH, FakeClock
-
-
-class SimulatedTime:
-    """The stand-in's clock, which every test sets to its own."""
-
-    clock = FakeClock()
-
-    def now(self) -> float:
-        return self.clock.now()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from fastscaler.aws.ecs import Ecs
 from fastscaler.aws.stopped_tasks import EcsStoppedTasks
 from fastscaler.errors import AccessDenied, AwsError, NotFound, Throttled, Unavailable
 from fastscaler.scaling.observation import FailedLaunch, ServiceState
-from tests.integration.shop import Shop, policies, sdk_of
+from tests.integration.shop import Shop, SimulatedTime, policies, sdk_of
 from tests.unit.loop.fakes import FakeClock
 
 KEY = f"{CLUSTER}/{SERVICE}"
@@ -30,15 +30,6 @@ SUSPENDED = {
     "DynamicScalingOutSuspended": True,
     "ScheduledScalingSuspended": True,
 }
-
-
-class SimulatedTime:
-    """The stand-in's clock, which every test sets to its own."""
-
-    clock = FakeClock()
-
-    def now(self) -> float:
-        return self.clock.now()
 
 
 @pytest.fixture(scope="module")

@@ -56,9 +56,9 @@ def remember_silence(service: Service, memory: Memory, observation: Observation,
     nothing_seen = absent.keys() >= service.used_metrics.keys()
     silent = {}
     for key, no_data in absent.items():
-        since = min(memory.silent.get(key, int(now)), int(now - min(no_data.age, now)))
-        if no_data.age == float("inf"):
-            since = memory.silent.get(key, int(now))  # It has never told anything; nobody knows for how long.
+        # Of one that has never told anything nobody knows for how long.
+        since = int(now) if no_data.age == float("inf") else int(now - no_data.age)
+        since = min(since, memory.silent.get(key, since))
         if (nothing_seen or key == service.request_metric) and (key in memory.silent or now - since >= OUTAGE):
             silent[key] = since
     return memory if silent == memory.silent else replace(memory, silent=silent)
