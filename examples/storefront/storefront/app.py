@@ -6,6 +6,7 @@ from functools import partial
 
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -43,8 +44,9 @@ def create_app() -> Starlette:
 
     async def memory(request: Request) -> Response:
         amount = _whole_number(request, "memory", MAX_MEGABYTES)
-        with await to_thread.run_sync(partial(allocate, amount), limiter=threads):
-            return JSONResponse({"megabytes": amount, "memory_megabytes": resident_megabytes()})
+        block = await to_thread.run_sync(partial(allocate, amount), limiter=threads)
+        answer = {"megabytes": amount, "memory_megabytes": resident_megabytes()}
+        return JSONResponse(answer, background=BackgroundTask(block.close))  # Given back once it is sent.
 
     return Starlette(
         routes=[

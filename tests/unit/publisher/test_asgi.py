@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -166,7 +167,41 @@ def test_a_websocket_is_an_arrival_and_active_while_it_is_open() -> None:
 
     published = asyncio.run(scenario())
     assert (published["RequestsPerSecond"], published["ActiveConnections"]) == (0.2, 1.0)
-    assert "AverageResponseTime" not in published
+    assert "AverageResponseTime" not in published  # Not answered yet.
+
+
+CLOSED: Message = {"type": "websocket.close", "code": 1011}
+ACCEPTED: Message = {"type": "websocket.accept"}
+REFUSED: Message = {"type": "websocket.http.response.start", "status": 503, "headers": []}
+
+
+@pytest.mark.parametrize(
+    ("said", "fails", "errors"),
+    [
+        pytest.param([ACCEPTED, CLOSED], False, 0, id="accepted"),
+        pytest.param([CLOSED], False, 0, id="refused with the server's 403"),
+        pytest.param([REFUSED], False, 1, id="refused with a 503 of its own"),
+        pytest.param([], True, 1, id="failed before it was accepted, which the server answers with 500"),
+        pytest.param([ACCEPTED], True, 0, id="failed later, when the handshake was answered already"),
+    ],
+)
+def test_a_websocket_is_answered_by_its_handshake(said: list[Message], fails: bool, errors: int) -> None:
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        for message in said:
+            await send(message)
+        if fails:
+            raise RuntimeError
+
+    async def scenario() -> dict[str, float]:
+        site = Site()
+        site.app = MetricsMiddleware(app, site.publisher)
+        with pytest.raises(RuntimeError) if fails else nullcontext():
+            await site.get("/echo", "websocket")
+        assert len(site.sent) == len(said)
+        return site.published()
+
+    published = asyncio.run(scenario())
+    assert (published["HTTPCode_Target_5XX_Count"], published["AverageResponseTime"]) == (errors, 1)
 
 
 def test_a_path_that_is_not_a_list_of_paths_is_refused() -> None:

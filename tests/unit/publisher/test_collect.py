@@ -79,7 +79,7 @@ def test_active_connections_are_the_mean_over_the_bucket(clock: FakeClock, colle
     request = collector.request()
     clock.at(3)
     request.end()
-    held = collector.connection()
+    held = collector.request()
     clock.at(12.5)
     held.end()
     clock.at(15)
@@ -87,7 +87,7 @@ def test_active_connections_are_the_mean_over_the_bucket(clock: FakeClock, colle
 
 
 def test_an_unfinished_bucket_counts_what_is_active_only_until_now(clock: FakeClock, collector: Collector) -> None:
-    collector.connection()
+    collector.request()
     clock.at(2.5)
     (partial,) = collector.flush()
     clock.at(5)
@@ -145,12 +145,18 @@ def test_server_errors_are_those_that_the_load_balancer_would_count(clock: FakeC
     assert [(sample.value, sample.count) for (sample,) in errors] == [(3, 1)]
 
 
-def test_a_websocket_is_active_for_its_life_which_is_no_response_time(clock: FakeClock, collector: Collector) -> None:
-    websocket = collector.connection()
+def test_what_is_answered_long_before_its_end_is_active_for_its_life(clock: FakeClock, collector: Collector) -> None:
+    websocket = collector.request()
+    clock.at(0.5)
+    websocket.responded(101)
     clock.at(10)
     websocket.end()
     first, second = collector.ended()
-    assert values(first) == {"RequestsPerSecond": [(0.2, 1)], "ActiveConnections": [(1.0, 1)]}
+    assert values(first) == {
+        "RequestsPerSecond": [(0.2, 1)],
+        "ActiveConnections": [(1.0, 1)],
+        "AverageResponseTime": [(0.5, 1)],
+    }
     assert values(second) == {"RequestsPerSecond": [(0.0, 1)], "ActiveConnections": [(1.0, 1)]}
 
 
@@ -174,7 +180,7 @@ class Stepping:
     def __init__(self) -> None:
         self.time = FakeTime()
         self.collector = Collector(clock=self.time.clock, stopwatch=self.time.stopwatch)
-        self.collector.connection()
+        self.collector.request()
         self.time.pass_(2)
 
     def answer(self) -> None:
@@ -326,7 +332,7 @@ def test_the_gauge_shows_what_is_open_whatever_happens(events: list[tuple[str, i
     for what, which, gap in events:
         time.pass_(gap)
         if what == "open":
-            opened.append(collector.request() if which % 2 else collector.connection())
+            opened.append(collector.request())
             open_now.add(len(opened) - 1)
         elif what == "set clock":
             time.set_clock(by=(which - 5) * 4)

@@ -12,13 +12,23 @@ _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
+# What answers a request, or the handshake of a websocket, and the status where the message has none of its own
+# (https://asgi.readthedocs.io/en/latest/specs/www.html). The first one counts: a close after an accept is no answer.
+_ANSWERS = {
+    "http.response.start": 200,
+    "websocket.accept": 101,
+    "websocket.close": 403,
+    "websocket.http.response.start": 403,
+}
+
 
 class MetricsMiddleware:
     """Counts requests when they arrive, and what is active until it is really over: answered, failed or aborted.
 
-    A websocket counts as one arrival and is active for its life. Requests to `exclude_paths` (exact paths) count for
-    nothing: the load balancer's health checks would make an idle task look busy, and more so the more zones it has.
-    Publishing begins at the server's lifespan start-up, or else with the first request, and is flushed at shutdown.
+    A websocket counts as one arrival, answered by its handshake, and is active for its life. Requests to
+    `exclude_paths` (exact paths) count for nothing: the load balancer's health checks would make an idle task look
+    busy, and more so the more zones it has. Publishing begins at the server's lifespan start-up, or else with the first
+    request, and is flushed at shutdown.
     Without a `publisher`, one is made that sends to CloudWatch for the ECS service this task belongs to. Raises
     ValueError for paths that no request can have.
     """
@@ -41,17 +51,13 @@ class MetricsMiddleware:
         if kind not in ("http", "websocket") or scope["path"] in self._exclude_paths:
             await self._app(scope, receive, send)
             return
-        if kind == "http":
-            active = self._collector.request()
+        active = self._collector.request()
 
-            def counted_send(message: _Message) -> Awaitable[None]:
-                if message["type"] == "http.response.start":
-                    active.responded(message["status"])
-                return send(message)
+        def counted_send(message: _Message) -> Awaitable[None]:
+            if message["type"] in _ANSWERS:
+                active.responded(message.get("status", _ANSWERS[message["type"]]))
+            return send(message)
 
-        else:
-            active = self._collector.connection()
-            counted_send = send  # type: ignore[assignment]
         try:
             await self._app(scope, receive, counted_send)
         except BaseException as error:

@@ -65,7 +65,7 @@ class Collector:
             return self._open.arrivals + sum(bucket.arrivals for bucket in self._ended)
 
     def request(self) -> "InFlight":
-        """A request has arrived: counted at once, active until the result's `end`."""
+        """A request has arrived, or a websocket: counted at once, active until the result's `end`."""
         now = self._stopwatch()
         with self._lock:
             bucket = self._open
@@ -75,12 +75,6 @@ class Collector:
             bucket.area += bucket.ends - now
             self._active += 1
             return InFlight(self, self._life, now)
-
-    def connection(self) -> "InFlight":
-        """A websocket has been opened. It arrives and is active like a request, but its life is no response time."""
-        one = self.request()
-        one._since = None
-        return one
 
     def ended(self) -> list[Bucket]:
         """The buckets that have ended since the last call, oldest first; idle ones with zeros."""
@@ -149,7 +143,7 @@ class InFlight:
     def __init__(self, collector: Collector, life: object, since: float) -> None:
         self._collector = collector
         self._life: object | None = life  # None once it is over.
-        self._since: float | None = since  # Stopwatch seconds; None when there is no response time to wait for.
+        self._since: float | None = since  # Stopwatch seconds; None once it is answered.
 
     def responded(self, status: int = 200) -> None:
         """The response begins: its time counts, once. What a client takes to read the rest is not the task's time."""

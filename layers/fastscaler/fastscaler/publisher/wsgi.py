@@ -55,9 +55,8 @@ class _Response:
 
     def start(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> _Write:
         write = self._start_response(status, headers, *exc_info)
-        self._status = int(
-            status[:3]
-        )  # Until the headers are out, an error handler may call again: the last one counts.
+        # Until the headers are out, an error handler may call again: the last one counts.
+        self._status = int(status[:3])
 
         def noted_write(data: bytes) -> object:
             self.begins()
