@@ -11,6 +11,7 @@ import pytest
 from cfnlint.api import lint
 from samtranslator.yaml_helper import yaml_parse
 
+from fastscaler.aws.dynamodb import Head
 from fastscaler.directives import Prewarm, carry_out, parse_directive
 from fastscaler.document.parse import parse_document
 from fastscaler.scaling.observation import Floor, Pause
@@ -300,6 +301,9 @@ class Stored:
     def put_directive(self, directive: Floor | Pause, at: float, request_id: str) -> bool:
         self.floors.append(directive)
         return True
+
+    def poll(self) -> Head:
+        return Head(1, tuple(self.floors))
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

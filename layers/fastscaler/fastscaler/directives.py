@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from math import inf
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -17,6 +17,9 @@ from fastscaler.event_problems import problem, problems_of
 from fastscaler.scaling.model import Model
 from fastscaler.scaling.observation import Floor, Pause
 from fastscaler.scaling.policy import Direction, Document
+
+if TYPE_CHECKING:
+    from fastscaler.aws.dynamodb import Head
 
 DIRECTIONS: tuple[Direction, ...] = ("ScaleOut", "ScaleIn")
 A_MONTH = 31 * 24 * 60  # Minutes; a floor for longer than this is a MinCapacity.
@@ -105,10 +108,23 @@ _MODELS: Mapping[str, type[Request]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One thing that a directive stored: what, and whether it changed anything (a duplicate does not)."""
+    """One thing that a directive stored: what, and whether it changed anything (a duplicate or an older one does not).
+
+    `before` is what held until then in its place, the same owner's floor or the same direction's pause; None: nothing.
+    """
 
     stored: Floor | Pause
     changed: bool
+    before: Floor | Pause | None
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedOut:
+    """What came of a directive: what was stored, all that holds for its service now, and whether that only observes."""
+
+    stored: list[Stored]
+    holds: list[Floor | Pause]
+    observes: bool
 
 
 class DirectiveStore(Protocol):
@@ -116,6 +132,9 @@ class DirectiveStore(Protocol):
 
     def put_directive(self, directive: Floor | Pause, at: float, request_id: str) -> bool:
         """Stores what was given at `at` (epoch seconds); False where this or a newer one is there. Raises AwsError."""
+
+    def poll(self) -> "Head":
+        """All directives, expired ones too. Raises AwsError."""
 
 
 def parse_directive(event: Mapping[str, Any]) -> Request:
@@ -136,8 +155,10 @@ def carry_out(
     store: DirectiveStore,
     now: float,
     request_id: str,
-) -> list[Stored]:
-    """Stores what the directive asks for. Raises DirectiveRefused, with nothing stored, and AwsError.
+) -> CarriedOut:
+    """Stores what the directive asks for, and looks what holds then.
+
+    Raises DirectiveRefused, with nothing stored, and AwsError.
 
     Time counts from the scheduled time in the event where there is one, not from its arrival at `now` (epoch seconds):
     a late or repeated delivery ends when the schedule says. `request_id` recognises a delivery that is repeated.
@@ -153,9 +174,14 @@ def carry_out(
     if given > now + CLOCK_TOLERANCE:
         # It would be newer than every directive until then, and so none of those would be taken.
         problems.append(problem("ScheduledTime", str(request.scheduled_time), "must not lie ahead"))
-    if problems:
+    if service is None or problems:
         raise DirectiveRefused(problems)
-    return [Stored(one, store.put_directive(one, given, request_id)) for one in _to_store(request, given)]
+    before = {_place(one): one for one in _holding(store, request.key, now)}
+    stored = [
+        Stored(one, store.put_directive(one, given, request_id), before.get(_place(one)))
+        for one in _to_store(request, given)
+    ]
+    return CarriedOut(stored, _holding(store, request.key, now), document.observes(service))
 
 
 def unknown_service(key: str, document: Document) -> Problem:
@@ -176,14 +202,29 @@ def _to_store(request: Prewarm | PauseScaling | ResumeScaling, given: float) -> 
     return [Pause(request.key, direction, expires, request.reason) for direction in directions]
 
 
-def to_answer(stored: list[Stored]) -> dict[str, Any]:
+def _holding(store: DirectiveStore, service: str, now: float) -> list[Floor | Pause]:
+    return [one for one in store.poll().directives if one.service == service and one.expires_at > now]
+
+
+def _place(directive: Floor | Pause) -> str:
+    """What a later directive replaces it by: an owner has one floor of a service, a direction one pause."""
+    return f"floor of {directive.owner}" if isinstance(directive, Floor) else directive.direction
+
+
+def to_answer(found: CarriedOut) -> dict[str, Any]:
     """What the invocation returns: every entry with its expiry as a time that a person can read."""
     return {
         "stored": [
-            {**asdict(one.stored), "expires_at": _readable(one.stored.expires_at), "changed": one.changed}
-            for one in stored
-        ]
+            {**_entry(one.stored), "changed": one.changed, "before": None if one.before is None else _entry(one.before)}
+            for one in found.stored
+        ],
+        "holds": [_entry(one) for one in found.holds],
+        "observes": found.observes,
     }
+
+
+def _entry(directive: Floor | Pause) -> dict[str, Any]:
+    return {**asdict(directive), "expires_at": _readable(directive.expires_at)}
 
 
 def _readable(expires_at: float) -> str | None:

@@ -71,12 +71,12 @@ def handle(event: Mapping[str, Any], adapters: Adapters, *, seconds_left: float,
             return _rehearse(adapters, deadline, request)
         document = _load(adapters).document
         now = adapters.clock.now()
-        stored = directives.carry_out(request, document, adapters.table, now, request_id)
+        found = directives.carry_out(request, document, adapters.table, now, request_id)
     except DirectiveRefused as refused:
         adapters.logger.error("directive refused", extra={"error": str(refused)})
         emit_count(adapters.metrics_namespace, "DirectiveRefused")
         raise
-    answer = directives.to_answer(stored)
+    answer = directives.to_answer(found)
     adapters.logger.info("directive", extra={"directive": request.directive, **answer})
     return answer
 

@@ -8,6 +8,7 @@ import pytest
 from cfnlint.api import lint
 from samtranslator.yaml_helper import yaml_parse
 
+from fastscaler.aws.dynamodb import Head
 from fastscaler.directives import Prewarm, carry_out, parse_directive
 from fastscaler.document.parse import parse_document
 from fastscaler.scaling.observation import Floor, Pause
@@ -148,6 +149,9 @@ class Stored:
     def put_directive(self, directive: Floor | Pause, at: float, request_id: str) -> bool:
         self.directives.append(directive)
         return True
+
+    def poll(self) -> Head:
+        return Head(1, tuple(self.directives))
 
 
 def floors_of_the_sale() -> list[Floor]:

@@ -27,8 +27,8 @@ def carry_out(sim: Simulation, event: dict[str, Any], *, t: float = 0.0, request
     document = Document.model_validate({"Services": [a_service().model_dump(by_alias=True)]})
     asked = parse_directive(event)
     assert not isinstance(asked, Observe)
-    stored = directives.carry_out(asked, document, sim.store, EPOCH + t, request or f"request at {t}")
-    return [one.changed for one in stored]
+    found = directives.carry_out(asked, document, sim.store, EPOCH + t, request or f"request at {t}")
+    return [one.changed for one in found.stored]
 
 
 def standing(sim: Simulation) -> list[Floor | Pause]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastscaler import loop
 from fastscaler.errors import DirectiveRefused, DocumentInvalid, Unavailable
 from fastscaler.invocation import Adapters, handle
 from fastscaler.pace import Pace
+from fastscaler.scaling.observation import Floor, Pause
 from tests.unit.loop.fakes import EPOCH, Simulation, a_service, step
 
 TICK = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
@@ -239,7 +241,19 @@ class TestDirectives:
             "expires_at": "2027-01-15T08:30:00+00:00",
             "reason": "",
             "changed": True,
+            "before": None,
         }
+
+    def test_the_answer_tells_what_held_before_and_what_holds_now(self, sim: Simulation, invoke: Invoke) -> None:
+        sim.store.put_directive(Floor("shops/other", "morning", 3, EPOCH + 900), EPOCH, "1")
+        sim.store.put_directive(Floor("shops/shop", "expired", 3, EPOCH - 1), EPOCH, "2")
+        sim.store.put_directive(Floor("shops/shop", "morning", 3, EPOCH + 900), EPOCH, "3")
+        sim.store.put_directive(Pause("shops/shop", "ScaleOut", inf, "incident"), EPOCH, "4")
+        answer = invoke({**PREWARM, "DurationMinutes": 0})
+        assert answer["stored"][0]["before"]["min_capacity"] == 3
+        (pause,) = answer["holds"]
+        assert (pause["direction"], pause["expires_at"], pause["reason"]) == ("ScaleOut", None, "incident")
+        assert answer["observes"] is False
 
     def test_a_refused_one_stores_nothing_fails_and_is_counted(
         self, sim: Simulation, invoke: Invoke, capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from itertools import islice
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from fastscaler.cli.status import print_status
 from fastscaler.cli.status_lines import page
 from fastscaler.cli.watch import changes, readings_of
 from fastscaler.drill.run import Drill
-from fastscaler.scaling.observation import ServiceState
+from fastscaler.scaling.observation import Pause, ServiceState
 from fastscaler.status_reader import StatusReader
 from tests.unit.operate.build import NOW, WEB, Account, FakeClock, a_busy_shop
 from tests.unit.operate.fake_drill import FakeAccount, document_of, plan
@@ -32,6 +33,7 @@ SCREEN = re.compile(r"(?<=<!-- screen: )(?P<name>[a-z ]+) -->\n```text\n(?P<text
 WIDTH = 80
 PAUSE = {"Directive": "pause", "Direction": "Both", "Reason": "incident"}
 PREWARM = {"Directive": "prewarm", "Owner": "sale", "MinCapacity": 20, "DurationMinutes": 90}
+RELEASE = PREWARM | {"MinCapacity": 1, "DurationMinutes": 0}
 
 
 def screens() -> dict[str, list[str]]:
@@ -61,7 +63,8 @@ def printed(show: Callable[[], None]) -> str:
 
 
 def _shows() -> dict[str, list[Callable[[], None]]]:
-    stack = Stack()
+    stack, paused = Stack(), Stack()
+    paused.functions.holds[WEB, "ScaleOut"] = Pause(WEB, "ScaleOut", inf, "incident")
     everything = [service["service"] for service in _keys(stack)]
     return {
         "status": [lambda: _status(a_busy_shop())],
@@ -75,8 +78,12 @@ def _shows() -> dict[str, list[Callable[[], None]]]:
         ],
         "prewarm": [
             lambda: stack.send(PREWARM | {"Reason": "sale opens at 10:00"}),
-            lambda: stack.send(PREWARM | {"MinCapacity": 1, "DurationMinutes": 0}),
+            lambda: stack.send(RELEASE | {"Owner": "sael"}),
+            lambda: stack.send(RELEASE),
             lambda: stack.send(PREWARM | {"MinCapacity": 500}),
+        ],
+        "prewarm while paused": [
+            lambda: paused.send(PREWARM),
         ],
         "safe drill": [lambda: _drill(live=False)],
         "live drill": [lambda: _drill(live=True)],

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 import pytest
 import typer
 
+from fastscaler.aws.dynamodb import Head
 from fastscaler.cli.directives import send
 from fastscaler.cli.service_option import keys_of
 from fastscaler.cli.stack_options import told_errors
 from fastscaler.directives import Observe, Rehearse, carry_out, parse_directive, to_answer
 from fastscaler.document.parse import parse_document
-from fastscaler.errors import AccessDenied, AwsError, DirectiveRefused, FunctionFailed, Throttled
+from fastscaler.errors import AccessDenied, AwsError, DirectiveRefused, FunctionFailed, Throttled, Unavailable
 from fastscaler.scaling.observation import Floor, Pause
 from tests.unit.operate.build import API, NOW, WEB, Account, FakeClock
 
@@ -24,13 +26,22 @@ class Scaler:
 
     def __init__(self, account: Account) -> None:
         self.account, self.stored = account, list[Directive]()
-        self.newer_is_there = False
+        self.holds: dict[tuple[str, str], Directive] = {}
+        self.newer: list[Directive] = []  # Given later, and taken just before what these tests send.
         self.error: AwsError | FunctionFailed | None = None
         self.refused: dict[str, AwsError] = {}
 
     def put_directive(self, directive: Directive, at: float, request_id: str) -> bool:
+        newer = {place(one): one for one in self.newer}
+        self.holds |= newer
         self.stored.append(directive)
-        return not self.newer_is_there
+        if place(directive) in newer:
+            return False
+        self.holds[place(directive)] = directive
+        return True
+
+    def poll(self) -> Head:
+        return Head(1, tuple(self.holds.values()))
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
         assert function == "scaler"
@@ -45,6 +56,10 @@ class Scaler:
             return json.loads(json.dumps(to_answer(carry_out(request, document, self, NOW, "request"))))
         except DirectiveRefused as refused:
             raise FunctionFailed("DirectiveRefused", str(refused)) from None
+
+
+def place(directive: Directive) -> tuple[str, str]:
+    return directive.service, directive.owner if isinstance(directive, Floor) else directive.direction
 
 
 class Stack:
@@ -69,7 +84,9 @@ def stack() -> Stack:
 
 
 PAUSE = {"Directive": "pause", "Direction": "Both", "Reason": "incident"}
+RESUME = {"Directive": "resume", "Direction": "Both"}
 PREWARM = {"Directive": "prewarm", "Owner": "sale", "MinCapacity": 20, "DurationMinutes": 90, "Reason": ""}
+RELEASE = PREWARM | {"MinCapacity": 1, "DurationMinutes": 0}
 
 
 def refusal(stack: Stack, event: dict[str, Any], capsys: pytest.CaptureFixture[str], *keys: str) -> str:
@@ -90,14 +107,14 @@ def test_a_pause_is_stored_and_said_by_direction(stack: Stack, capsys: pytest.Ca
         (WEB, "ScaleIn", NOW + 1800),
     }
     out = capsys.readouterr().out
-    assert "shop/web: scale-out paused until" in out
-    assert "scale-in paused until" in out
+    assert "shop/web: scale-out is paused until" in out
+    assert "scale-in is paused until" in out
     assert "(incident)" in out
 
 
 def test_a_pause_without_minutes_holds_until_it_is_resumed(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     stack.send(PAUSE | {"Direction": "ScaleIn"})
-    assert capsys.readouterr().out == "shop/web: scale-in paused until it is resumed (incident)\n"
+    assert capsys.readouterr().out == "shop/web: scale-in is paused until it is resumed (incident)\n"
 
 
 def test_one_command_stops_all_services(stack: Stack) -> None:
@@ -112,15 +129,36 @@ def test_a_service_that_aws_did_not_take_is_named_and_the_others_are_paused(
 ) -> None:
     stack.functions.refused = {WEB: Throttled("Invoke", "TooManyRequestsException")}
     line = refusal(stack, PAUSE, capsys, WEB, API)
-    assert line.startswith("fastscaler: nothing was stored for shop/web (")
+    assert line.startswith("fastscaler: shop/web: nothing was stored (Invoke: TooManyRequestsException): send it again")
     assert {one.service for one in stack.functions.stored} == {API}
 
 
+def test_a_call_that_was_cut_off_may_have_been_stored(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.functions.refused = {WEB: Unavailable("Invoke", "ConnectionClosedError")}
+    assert "shop/web: it is not known whether it was stored" in refusal(stack, PAUSE, capsys, WEB, API)
+
+
+def test_one_service_that_is_refused_leaves_no_other_running(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that was taken out of the policies a moment ago."""
+    assert "shop/gone: refused: Service = 'shop/gone'" in refusal(stack, PAUSE, capsys, WEB, "shop/gone", API)
+    assert {one.service for one in stack.functions.stored} == {WEB, API}
+
+
 def test_resume_ends_a_pause(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    stack.send({"Directive": "resume", "Direction": "ScaleOut"})
-    (stored,) = stack.functions.stored
+    stack.send(PAUSE | {"Direction": "ScaleOut"})
+    stack.send(RESUME | {"Direction": "ScaleOut"})
+    *_, stored = stack.functions.stored
     assert stored.expires_at == NOW
-    assert capsys.readouterr().out == "shop/web: scale-out resumed\n"
+    assert capsys.readouterr().out.splitlines()[1:] == ["shop/web: scale-out resumed"]
+
+
+def test_resuming_what_is_not_paused_says_so(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.send(PAUSE | {"Direction": "ScaleIn"})
+    stack.send(RESUME)
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "shop/web: scale-out was not paused",
+        "shop/web: scale-in resumed",
+    ]
 
 
 def test_prewarm_raises_a_floor_and_release_ends_it(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,20 +166,136 @@ def test_prewarm_raises_a_floor_and_release_ends_it(stack: Stack, capsys: pytest
     (stored,) = stack.functions.stored
     assert stored == Floor(WEB, "sale", 20, NOW + 5400, "")
     assert "shop/web: at least 20 tasks until" in capsys.readouterr().out
-    stack.send(PREWARM | {"MinCapacity": 1, "DurationMinutes": 0})
+    stack.send(RELEASE)
     assert "floor of sale released" in capsys.readouterr().out
 
 
-def test_a_newer_directive_wins_and_that_is_said(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    stack.functions.newer_is_there = True
-    stack.send(PREWARM)
-    assert "but a newer directive is there" in capsys.readouterr().out
+class TestReleasing:
+    def test_what_others_hold_is_said(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+        stack.send(PREWARM)
+        stack.send(PREWARM | {"Owner": "ads", "MinCapacity": 1})
+        capsys.readouterr()
+        stack.send(RELEASE)
+        (line,) = capsys.readouterr().out.splitlines()
+        assert line.startswith("shop/web: floor of sale released; still at least 1 task until ")
+        assert line.endswith(", for ads")
+
+    def test_a_misspelt_owner_is_no_success_and_the_owners_are_named(
+        self, stack: Stack, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        stack.send(PREWARM)
+        line = refusal(stack, RELEASE | {"Owner": "sael"}, capsys)
+        assert line.startswith("fastscaler: shop/web: sael has no floor, so nothing was released; what holds: ")
+        assert line.endswith(", for sale; give its --owner")
+
+    def test_where_no_floor_holds_that_is_said(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+        line = refusal(stack, RELEASE, capsys)
+        assert line == "fastscaler: shop/web: sale has no floor, so nothing was released; no floor holds there"
+
+    def test_a_floor_that_has_expired_is_none(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+        stack.functions.holds[WEB, "sale"] = Floor(WEB, "sale", 20, NOW - 60)
+        assert "sale has no floor" in refusal(stack, RELEASE, capsys)
 
 
-def test_json_is_what_was_stored(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+class TestANewerDirective:
+    """One that a schedule or another person gave later, so that this one changes nothing."""
+
+    @pytest.mark.parametrize(
+        ("newer", "event", "stands"),
+        [
+            (Floor(WEB, "sale", 5, NOW + 9000), PREWARM, "at least 5 tasks until"),
+            (Floor(WEB, "sale", 30, NOW + 60), PREWARM, "at least 30 tasks until"),
+            (Floor(WEB, "sale", 20, NOW), PREWARM, "sale has no floor"),
+            (Floor(WEB, "sale", 20, NOW + 60), RELEASE, "at least 20 tasks until"),
+            (Pause(WEB, "ScaleOut", NOW), PAUSE, "scale-out is not paused"),
+            (Pause(WEB, "ScaleOut", NOW + 60), PAUSE, "scale-out is paused until"),
+            (Pause(WEB, "ScaleOut", inf, "incident"), RESUME, "scale-out is paused until it is resumed (incident)"),
+        ],
+    )
+    def test_what_stands_is_said_and_it_is_no_success(
+        self, stack: Stack, capsys: pytest.CaptureFixture[str], newer: Directive, event: dict[str, Any], stands: str
+    ) -> None:
+        stack.functions.newer = [newer]
+        line = refusal(stack, event, capsys)
+        assert line.startswith("fastscaler: shop/web: not done, since a newer directive is there: ")
+        assert stands in line
+
+    @pytest.mark.parametrize(
+        ("newer", "event", "said"),
+        [
+            (Floor(WEB, "sale", 30, NOW + 9000), PREWARM, "shop/web: at least 30 tasks until"),
+            (Pause(WEB, "ScaleIn", inf, "deploy"), PAUSE, "scale-in is paused until it is resumed (deploy), by a"),
+            (Floor(WEB, "ads", 9, NOW + 9000), PREWARM, "at least 20 tasks until"),
+        ],
+    )
+    def test_one_that_asks_for_as_much_is_a_success(
+        self, stack: Stack, capsys: pytest.CaptureFixture[str], newer: Directive, event: dict[str, Any], said: str
+    ) -> None:
+        stack.functions.newer = [newer]
+        stack.send(event)
+        assert said in capsys.readouterr().out
+
+    def test_in_json_too(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+        stack.functions.newer = [Floor(WEB, "sale", 5, NOW + 60)]
+        with pytest.raises(typer.Exit) as ended:
+            stack.send(PREWARM, as_json=True)
+        printed = capsys.readouterr()
+        assert ended.value.exit_code == 1
+        (held,) = json.loads(printed.out)["holds"]
+        assert held["min_capacity"] == 5
+        assert "not done" in printed.err
+
+
+class TestAFloorThatAddsNoTask:
+    def test_a_pause_of_scale_out_is_said_with_how_to_go_on(
+        self, stack: Stack, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        stack.send(PAUSE)
+        capsys.readouterr()
+        stack.send(PREWARM)
+        floor, held = capsys.readouterr().out.splitlines()
+        assert floor.startswith("shop/web: at least 20 tasks until")
+        assert held == (
+            "shop/web: but scale-out is paused until it is resumed (incident), so no task is added; "
+            "to go on: fastscaler resume --stack fastscaler --service shop/web --direction ScaleOut"
+        )
+
+    def test_in_json_too(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+        stack.send(PAUSE)
+        capsys.readouterr()
+        stack.send(PREWARM, as_json=True)
+        (warning,) = json.loads(capsys.readouterr().out)["warnings"]
+        assert "so no task is added" in warning
+
+    @pytest.mark.parametrize("pause", [Pause(WEB, "ScaleIn", inf), Pause(WEB, "ScaleOut", NOW - 1)])
+    def test_another_pause_is_none_of_its_business(
+        self, stack: Stack, capsys: pytest.CaptureFixture[str], pause: Pause
+    ) -> None:
+        stack.functions.holds[place(pause)] = pause
+        stack.send(PREWARM)
+        assert len(capsys.readouterr().out.splitlines()) == 1
+
+    def test_a_service_in_observe_mode_is_said(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+        stack.table.document = Account(WEB, Mode="observe").table.document
+        stack.send(PREWARM)
+        assert "it is in Mode observe, so nothing is called" in capsys.readouterr().out
+
+    def test_releasing_one_is_no_promise(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+        stack.send(PAUSE)
+        stack.send(PREWARM)
+        capsys.readouterr()
+        stack.send(RELEASE)
+        assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_json_is_what_was_stored_and_what_holds(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    stack.functions.holds[WEB, "ads"] = Floor(WEB, "ads", 9, NOW + 60)
     stack.send(PREWARM, as_json=True)
-    (stored,) = json.loads(capsys.readouterr().out)
+    found = json.loads(capsys.readouterr().out)
+    (stored,) = found["stored"]
     assert (stored["owner"], stored["min_capacity"], stored["changed"]) == ("sale", 20, True)
+    assert {one["owner"] for one in found["holds"]} == {"ads", "sale"}
+    assert found["warnings"] == []
 
 
 def test_a_floor_above_max_capacity_is_refused_in_one_line(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,26 +5,24 @@ same wherever it comes from, and whoever sends one needs no access to the table.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fastscaler.cli.counts import clock_time
+from fastscaler.cli.directive_lines import told
 from fastscaler.cli.failure import fail
 from fastscaler.cli.service_option import ServiceName, keys_of
-from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack
+from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack, refusal
 from fastscaler.clock import SystemClock
 from fastscaler.directives import DIRECTIONS
-from fastscaler.errors import Throttled, Unavailable
+from fastscaler.errors import FunctionFailed, Throttled, Unavailable
 from fastscaler.ports import Clock
 
 if TYPE_CHECKING:
     from fastscaler.aws.deployed import Deployed
 
 Event = dict[str, Any]
-WAYS = {"ScaleOut": "scale-out", "ScaleIn": "scale-in"}
 All = Annotated[bool, typer.Option("--all", help="All services of the stack.")]
 Direction = Annotated[
     str, typer.Option("--direction", metavar="|".join([*DIRECTIONS, "Both"]), help="The way that is meant.")
@@ -47,7 +45,7 @@ def pause(
 ) -> None:
     """Stop scaling a service, or all of them; the loop obeys at its next look.
 
-    Exits with 1 if it is refused or the stack cannot be reached, 2 if an option is wrong.
+    Exits with 1 if it was not done or the stack cannot be reached, 2 if an option is wrong.
     """
     event: Event = {"Directive": "pause", "Direction": direction, "Reason": reason}
     if minutes is not None:
@@ -68,7 +66,7 @@ def resume(
 ) -> None:
     """End a pause of a service, or of all.
 
-    Exits with 1 if it is refused or the stack cannot be reached, 2 if an option is wrong.
+    Exits with 1 if it was not done or the stack cannot be reached, 2 if an option is wrong.
     """
     event: Event = {"Directive": "resume", "Direction": direction, "Reason": reason}
     with deployed_stack(stack, region, profile) as deployed:
@@ -94,7 +92,7 @@ def prewarm(
     """Raise the floor of a service for a while, or release it.
 
     After its end the count goes down by the normal rules.
-    Exits with 1 if it is refused or the stack cannot be reached, 2 if an option is wrong.
+    Exits with 1 if it was not done or the stack cannot be reached, 2 if an option is wrong.
     """
     given = min_capacity is not None or minutes is not None
     if release and given:
@@ -108,42 +106,37 @@ def prewarm(
         send(deployed, keys_of(deployed, service, every=False), event, SystemClock(), as_json=as_json)
 
 
-def send(deployed: "Deployed", keys: Iterable[str], event: Event, clock: Clock, *, as_json: bool) -> None:
-    """Sends the directive for each service, and tells what was stored. Raises AwsError, FunctionFailed.
+def send(deployed: "Deployed", keys: Sequence[str], event: Event, clock: Clock, *, as_json: bool) -> None:
+    """Sends the directive for each service, and tells what stands now. Raises AwsError, FunctionFailed.
 
-    A call that AWS did not take now leaves the others alone; the services that it was for are named at the end.
+    A service for which it fails leaves the others alone. What was not done is told at the end, with exit code 1.
     """
-    found, missed, trouble = [], [], ""
+    found: dict[str, list[Any]] = {"stored": [], "holds": [], "warnings": []}
+    missed: dict[str, list[str]] = {}
+    undone: list[str] = []
     for key in keys:
         cluster, _, service = key.partition("/")
         try:
             answer = deployed.functions.invoke(deployed.scaler, {**event, "Cluster": cluster, "Service": service})
         except (Throttled, Unavailable) as error:
-            missed.append(key)
-            trouble = str(error)
+            stored = "nothing was stored" if isinstance(error, Throttled) else "it is not known whether it was stored"
+            missed.setdefault(f"{stored} ({error})", []).append(key)
             continue
-        for stored in answer["stored"]:
-            if as_json:
-                found.append(stored)
-            else:
-                typer.echo(told(str(event["Directive"]), stored, clock.now()))
+        except FunctionFailed as error:
+            if len(keys) == 1:
+                raise
+            undone.append(f"{key}: {refusal(error) or f'the function failed ({error})'}")
+            continue
+        said = told(event, answer, deployed.name, clock.now())
+        undone += said.undone
+        found["stored"] += answer["stored"]
+        found["holds"] += answer["holds"]
+        found["warnings"] += said.warnings
+        if not as_json:
+            for line in [*said.done, *said.warnings]:
+                typer.echo(line)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
-    if missed:
-        fail(f"nothing was stored for {', '.join(missed)} ({trouble}): send it again for them", 1)
-
-
-def told(directive: str, stored: Mapping[str, Any], now: float) -> str:
-    """What was stored, in words."""
-    until = stored["expires_at"]
-    when = "until it is resumed"
-    if until is not None:
-        when = f"until {clock_time(datetime.fromisoformat(until).timestamp(), now)}"
-    if "owner" in stored:
-        ended = until is not None and datetime.fromisoformat(until).timestamp() <= now
-        what = f"floor of {stored['owner']} released" if ended else f"at least {stored['min_capacity']} tasks {when}"
-        what += "" if ended else f", for {stored['owner']}"
-    else:
-        what = WAYS[stored["direction"]] + (" resumed" if directive == "resume" else f" paused {when}")
-    why = f" ({stored['reason']})" if stored.get("reason") else ""
-    return f"{stored['service']}: {what}{why}" + ("" if stored["changed"] else ", but a newer directive is there")
+    undone += [f"{', '.join(them)}: {what}: send it again" for what, them in missed.items()]
+    if undone:
+        fail("; ".join(undone), 1)
