@@ -36,6 +36,10 @@ class Unavailable(AwsError):
     """No usable answer (5xx, time-out, connection lost): the call may or may not have taken effect."""
 
 
+class AnswerLost(Unavailable):
+    """A function was asked, and its answer will not come: it may run all the same."""
+
+
 class Defect(AwsError):
     """A defect of this program, met while it worked for one service; the others go on."""
 

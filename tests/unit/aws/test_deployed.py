@@ -6,12 +6,13 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from fastscaler.aws.function_log import FunctionLog
 from fastscaler.aws.functions import Functions
-from fastscaler.errors import AccessDenied, FunctionFailed, Throttled
+from fastscaler.errors import AccessDenied, AnswerLost, FunctionFailed, Throttled, Unavailable
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
@@ -69,6 +70,31 @@ def test_a_denied_call_is_not_repeated(aws: Lambda) -> None:
     aws.refuses("AccessDeniedException", 403)
     with pytest.raises(AccessDenied):
         aws.functions.invoke("scaler", {})
+
+
+class Broken:
+    """A connection on which the request fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error, self.calls = error, 0
+
+    def invoke(self, **request: object) -> Any:
+        self.calls += 1
+        raise self.error
+
+
+def test_a_connection_that_was_cut_off_leaves_it_open_whether_the_function_runs() -> None:
+    client: Any = Broken(ConnectionClosedError(endpoint_url="https://lambda"))
+    with pytest.raises(AnswerLost):
+        Functions(client).invoke("scaler", {})
+    assert client.calls == 1
+
+
+def test_a_request_that_never_left_does_not() -> None:
+    client: Any = Broken(EndpointConnectionError(endpoint_url="https://lambda"))
+    with pytest.raises(Unavailable) as failed:
+        Functions(client).invoke("scaler", {})
+    assert not isinstance(failed.value, AnswerLost)
 
 
 def test_the_log_is_its_json_records_of_all_pages_in_order() -> None:

@@ -9,7 +9,7 @@ from fastscaler.aws.dynamodb import Head
 from fastscaler.aws.function_log import Record
 from fastscaler.document.parse import parse_document
 from fastscaler.drill.plan import REST, SETTLE, SURGE, Plan, make_plan
-from fastscaler.drill.run import World
+from fastscaler.drill.world import World
 from fastscaler.errors import AwsError, FunctionFailed
 from fastscaler.scaling.observation import Datapoint, Floor, Pause, ServiceState
 from fastscaler.scaling.policy import Document
@@ -53,6 +53,9 @@ class FakeAccount:
     ahead: float = 0.0  # Seconds by which the drill's clock is ahead of AWS's.
     metric_error: AwsError | None = None
     load_error: AwsError | FunctionFailed | None = None
+    rehearsal_error: AwsError | None = None
+    start_error: AwsError | None = None
+    seen: bool = True  # Whether the load begins at all.
     stuck: bool = False  # The load never goes to rest.
     reads: int = 0
 
@@ -93,7 +96,7 @@ class FakeAccount:
         ends = self.origin + self.plan.seconds + 0.3
         if not load:
             ends = self.surge + (self.answer or SURGE) + 0.1
-        error = self.load_error if load else None
+        error = self.load_error if load else self.rehearsal_error
 
         def result() -> Any:
             if error is not None:
@@ -115,6 +118,8 @@ class FakeAccount:
         return {"scale_out": found, "last": last_look}
 
     def start(self, function: str, event: Mapping[str, Any]) -> None:
+        if self.start_error is not None:
+            raise self.start_error
         self.started.append(event)
 
     # CloudWatch
@@ -126,6 +131,8 @@ class FakeAccount:
         return {read.name: self.metric_error or self.datapoints()}
 
     def datapoints(self) -> list[Datapoint]:
+        if not self.seen:
+            return []
         ends = range(int(self.origin) + 5, int(self.origin) + self.plan.seconds + 1, 5)
         return [Datapoint(end - 5, self.load(end - 5), 4) for end in ends if end + DELAY <= self.aws_time]
 
@@ -150,6 +157,11 @@ class FakeScalerLog:
         if account.answer is None:
             return []
         decided = account.surge + account.answer
+        if not account.plan.live:
+            if account.aws_time < decided + 5:
+                return []
+            answered = {"from": 4, "to": 14, "reason": ASKED, "read": decided - 0.1, "decided": decided}
+            return [Record(decided, {"message": "rehearsal", "service": WEB, "scale_out": answered, "last": {}})]
         times: dict[str, float] = {"read": decided - 0.1, "decided": decided, "updated": decided + 0.3}
         if account.healthy_after is not None:
             times["running"] = times["updated"] + account.healthy_after - 5

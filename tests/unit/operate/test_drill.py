@@ -9,9 +9,11 @@ import pytest
 
 from fastscaler.cli.drill_chart import draw
 from fastscaler.cli.drill_report import as_data, passed, report_lines, verdict
+from fastscaler.drill.aws_clock import clock_ahead
+from fastscaler.drill.outcome import Outcome
 from fastscaler.drill.plan import DrillRefused, Plan, rest_seconds
-from fastscaler.drill.run import Drill, Outcome, clock_ahead, refuse_if_published
-from fastscaler.errors import AccessDenied, FunctionFailed, Throttled
+from fastscaler.drill.run import Drill, refuse_if_published
+from fastscaler.errors import AccessDenied, AnswerLost, FunctionFailed, Throttled, Unavailable
 from fastscaler.scaling.observation import Pause, ServiceState
 from fastscaler.scaling.policy import Document
 from tests.unit.operate.build import NOW, WEB, Account
@@ -240,6 +242,84 @@ class TestRest:
         outcome = drill(account)
         assert passed(outcome)
         assert outcome.at_rest is None
+
+
+class TestALostConnection:
+    """Networks cut connections; the function that was invoked goes on."""
+
+    LOST = AnswerLost("Invoke", "ConnectionClosedError", "Connection was closed")
+
+    @pytest.mark.parametrize("live", [True, False])
+    def test_the_load_is_followed_to_its_end_and_the_verdict_says_so(self, live: bool) -> None:
+        account = FakeAccount(plan(shop(), live=live), load_error=self.LOST)
+        outcome = drill(account)
+        assert account.clock.now() >= account.origin + account.plan.seconds
+        assert outcome.at_rest is True
+        assert passed(outcome)
+        assert verdict(outcome).startswith("within 10 s: ")
+        assert verdict(outcome).endswith(
+            "connection to the load was lost, its metric was followed to the end and is at rest"
+        )
+        assert sums_up(outcome)
+        assert "the load goes on, and is followed to its end" in "\n".join(account.said)
+        assert bool(account.started) is live
+
+    def test_a_load_that_was_left_up_is_no_pass(self) -> None:
+        outcome = drill(FakeAccount(plan(shop()), load_error=self.LOST, stuck=True))
+        assert not passed(outcome)
+        assert verdict(outcome).endswith("is NOT at rest")
+
+    def test_a_load_whose_rest_nobody_saw_is_no_pass(self) -> None:
+        account = FakeAccount(plan(shop()), load_error=self.LOST)
+
+        def cloudwatch_is_busy(now: float) -> None:
+            if now > account.origin + account.plan.seconds - 10:
+                account.metric_error = Throttled("GetMetricData", "Throttling")
+
+        account.clock.on_sleep = cloudwatch_is_busy
+        outcome = drill(account)
+        assert not passed(outcome)
+        assert verdict(outcome).endswith("is not known to be at rest")
+
+    def test_one_that_never_began_is_an_error_when_it_cannot_begin_any_more(self) -> None:
+        account = FakeAccount(plan(shop()), load_error=self.LOST, seen=False)
+        with pytest.raises(AnswerLost):
+            drill(account)
+        assert account.clock.now() >= NOW + account.plan.seconds
+
+    @pytest.mark.parametrize("live", [True, False])
+    def test_ctrl_c_waits_for_its_end_all_the_same(self, live: bool) -> None:
+        account = FakeAccount(plan(shop(), live=live), load_error=self.LOST)
+        pressed = []
+
+        def press(now: float) -> None:
+            if now >= NOW + 20 and not pressed:
+                pressed.append(now)
+                raise KeyboardInterrupt
+
+        account.clock.on_sleep = press
+        with pytest.raises(KeyboardInterrupt):
+            drill(account)
+        assert account.clock.now() >= account.origin + account.plan.seconds
+        assert "The metric is at rest, as CloudWatch shows it." in account.said
+
+    def test_a_rehearsal_is_read_from_the_log_then(self) -> None:
+        outcome = drill(FakeAccount(plan(shop()), rehearsal_error=self.LOST))
+        assert verdict(outcome) == "within 10 s: the scaler had decided 7.0 s after the load rose"
+
+    def test_without_that_the_load_is_awaited_and_it_fails(self) -> None:
+        account = FakeAccount(plan(shop()), rehearsal_error=self.LOST, answer=None)
+        with pytest.raises(AnswerLost):
+            drill(account)
+        assert NOW + account.plan.seconds < account.clock.now() < NOW + 300
+
+    def test_a_service_that_cannot_be_brought_back_is_named(self) -> None:
+        """The network has gone for good."""
+        gone = Unavailable("Invoke", "EndpointConnectionError")
+        account = FakeAccount(plan(shop(), live=True), load_error=self.LOST, start_error=gone)
+        with pytest.raises(Unavailable):
+            drill(account)
+        assert "look at the desired count of shop/web" in account.said[-1]
 
 
 class TestClocks:

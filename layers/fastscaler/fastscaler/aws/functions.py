@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 
 from fastscaler.aws.calls import calling
-from fastscaler.errors import FunctionFailed, Throttled
+from fastscaler.errors import AnswerLost, FunctionFailed, Throttled, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -20,6 +20,9 @@ INVOKE = Config(
 )
 ATTEMPTS = 5  # Of an invocation that Lambda refused: at a hand-over two run already, which may be all that is reserved.
 PAUSE = 1.0  # Seconds between two attempts.
+# botocore's errors of a request that never left.
+NOT_SENT = {"ConnectTimeoutError", "EndpointConnectionError", "EndpointProviderError"}
+NOT_SENT |= {"ProxyConnectionError", "SSLError"}
 
 
 class Functions:
@@ -29,7 +32,10 @@ class Functions:
         self._client, self._sleep = client, sleep
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
-        """What the function answers. Raises FunctionFailed with its own error, and AwsError where it did not run."""
+        """What the function answers.
+
+        Raises FunctionFailed with its own error, AnswerLost where it may run, and another AwsError where it did not.
+        """
         payload = json.dumps(event).encode()
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -41,6 +47,10 @@ class Functions:
                 if attempt == ATTEMPTS:
                     raise
                 self._sleep(PAUSE)
+            except Unavailable as error:
+                if error.code in NOT_SENT:
+                    raise
+                raise AnswerLost(error.operation, error.code, error.message) from error
         if "FunctionError" in response:
             raise FunctionFailed(str(answer.get("errorType", "Error")), str(answer.get("errorMessage", "")))
         return answer

@@ -17,8 +17,10 @@ from fastscaler.cli.failure import fail
 from fastscaler.cli.service_option import ServiceName, the_service
 from fastscaler.cli.stack_options import AsJson, Region, StackName, deployed_stack
 from fastscaler.clock import SystemClock
+from fastscaler.drill.outcome import Outcome
 from fastscaler.drill.plan import PROFILES, DrillRefused, Plan, make_plan, rest_seconds
-from fastscaler.drill.run import Drill, Outcome, World, refuse_if_published
+from fastscaler.drill.run import Drill, refuse_if_published
+from fastscaler.drill.world import World
 from fastscaler.scaling.policy import Service
 from fastscaler.status_reader import running_document
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastscaler.drill.ledger import GOAL, Ledger
-from fastscaler.drill.run import Outcome
+from fastscaler.drill.outcome import Outcome
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

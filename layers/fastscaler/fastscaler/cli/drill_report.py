@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastscaler.drill.ledger import GOAL
+from fastscaler.drill.outcome import Outcome
 from fastscaler.drill.plan import Plan
-from fastscaler.drill.run import Outcome
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -53,7 +53,14 @@ def report_lines(outcome: Outcome) -> list[str]:
 
 
 def verdict(outcome: Outcome) -> str:
-    """Whether the answer came in time."""
+    """Whether the answer came in time; and how the load ended where the connection to it was lost."""
+    if not outcome.lost:
+        return _verdict(outcome)
+    rest = {True: "is at rest", False: "is NOT at rest", None: "is not known to be at rest"}[outcome.at_rest]
+    return f"{_verdict(outcome)}; the connection to the load was lost, its metric was followed to the end and {rest}"
+
+
+def _verdict(outcome: Outcome) -> str:
     ledger = outcome.ledger
     what = "UpdateService had returned" if outcome.plan.live else "the scaler had decided"
     if outcome.premature:
@@ -75,7 +82,8 @@ def verdict(outcome: Outcome) -> str:
 def passed(outcome: Outcome) -> bool:
     """Whether the drill shows what it is for."""
     ledger = outcome.ledger
-    return ledger is not None and ledger.within_goal and outcome.at_rest is not False
+    rests = outcome.at_rest is True if outcome.lost else outcome.at_rest is not False
+    return ledger is not None and ledger.within_goal and rests
 
 
 def as_data(outcome: Outcome) -> dict[str, Any]:
@@ -104,6 +112,7 @@ def as_data(outcome: Outcome) -> dict[str, Any]:
         "scale_out": None if outcome.scale_out is None else asdict(outcome.scale_out),
         "not_answered_because": outcome.why or None,
         "at_rest": outcome.at_rest,
+        "connection_lost": outcome.lost,
         "clock_ahead_seconds": round(outcome.clock_ahead, 2),
         "polls": outcome.polls,
         "poll_usd": round(outcome.usd, 5),

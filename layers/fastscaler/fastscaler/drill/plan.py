@@ -14,6 +14,7 @@ from fastscaler.status import scale_out_threshold
 
 Profile = Literal["spike", "step"]
 PROFILES: tuple[Profile, ...] = ("spike", "step")  # The others have no moment from which to count.
+BUCKET = 5  # Seconds of load in each datapoint.
 PREFIX = "Drill"  # Before the names of a safe drill's metrics.
 
 # Seconds. All are whole buckets, so that the load rises at the beginning of one: the scaler's worst case, but for the

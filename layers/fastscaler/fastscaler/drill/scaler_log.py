@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastscaler.aws.function_log import Record
@@ -38,3 +38,9 @@ def first_scale_out(records: "Iterable[Record]", service: str, since: float) -> 
     return ScaleOut(
         newest["from"], newest["to"], reasons[-1] if reasons else "", {name: newest.get(name) for name in MOMENTS}
     )
+
+
+def rehearsed(records: "Iterable[Record]", service: str) -> Mapping[str, Any] | None:
+    """What the last rehearsal of `service` has answered, which it logs as well."""
+    found = [one.fields for one in records if one.message == "rehearsal" and one.fields.get("service") == service]
+    return found[-1] if found else None
