@@ -10,7 +10,7 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from fastscaler.aws.function_log import FunctionLog
+from fastscaler.aws.function_log import MAX_CHARACTERS, FunctionLog
 from fastscaler.aws.functions import Functions
 from fastscaler.errors import AccessDenied, AnswerLost, FunctionFailed, Throttled, Unavailable
 
@@ -97,17 +97,51 @@ def test_a_request_that_never_left_does_not() -> None:
     assert not isinstance(failed.value, AnswerLost)
 
 
+class Log:
+    """A log group of which FilterLogEvents answers page by page, as it is asked to: newest first, or oldest first.
+
+    Each of `pages`, oldest first, is a list of (milliseconds, message).
+    """
+
+    def __init__(self, *pages: list[tuple[int, str]]) -> None:
+        self.pages, self.asked = pages, list[dict[str, Any]]()
+
+    def filter_log_events(self, **request: Any) -> dict[str, Any]:
+        self.asked.append(request)
+        token = int(request.get("nextToken", 0))
+        page = self.pages[token if request.get("startFromHead", True) else -1 - token]
+        events = [{"timestamp": at, "message": message} for at, message in page if at >= request["startTime"]]
+        if not request.get("startFromHead", True):
+            events.reverse()
+        more = {"nextToken": str(token + 1)} if token + 1 < len(self.pages) else {}
+        return {"events": events, **more}
+
+    def read(self, since: float) -> list[tuple[float, str]]:
+        client: Any = self
+        return [(one.at, one.message) for one in FunctionLog(client, "/fastscaler/scaler").read(since)]
+
+
 def test_the_log_is_its_json_records_of_all_pages_in_order() -> None:
+    log = Log(
+        [(400, '{"message": "too old"}'), (1000, "START RequestId: 1"), (2000, '{"message": "decision"}')],
+        [],  # FilterLogEvents may answer so, and have more.
+        [(2000, '{"message": "ledger"}'), (2500, '{"cut off'), (3000, '{"message": "summary"}\n')],
+    )
+    assert log.read(0.5) == [(2.0, "decision"), (2.0, "ledger"), (3.0, "summary")]
+
+
+def test_of_a_log_that_is_too_long_the_newest_is_read() -> None:
+    padding = "x" * (MAX_CHARACTERS // 10)
+    pages = [[(minute * 1000, json.dumps({"message": str(minute), "padding": padding}))] for minute in range(1, 31)]
+    read = Log(*pages).read(0.5)
+    assert [message for _, message in read] == [str(minute) for minute in range(21, 31)]
+
+
+def test_the_log_is_asked_for_as_aws_knows_it() -> None:
     client = boto3.client("logs", **KEYS)
-    events = [
-        {"timestamp": 3000, "message": '{"message": "decision", "service": "shop/web"}\n'},
-        {"timestamp": 1000, "message": "START RequestId: 1"},
-        {"timestamp": 2000, "message": '{"message": "summary"}'},
-        {"timestamp": 2500, "message": '{"cut off'},
-    ]
     with Stubber(client) as stub:
-        asked = {"logGroupName": "/fastscaler/scaler", "startTime": 500}
-        stub.add_response("filter_log_events", {"events": events[:2], "nextToken": "more"}, asked)
-        stub.add_response("filter_log_events", {"events": events[2:]}, {**asked, "nextToken": "more"})
-        records = FunctionLog(client, "/fastscaler/scaler").read(0.5)
-    assert [(record.at, record.message) for record in records] == [(2.0, "summary"), (3.0, "decision")]
+        asked = {"logGroupName": "/fastscaler/scaler", "startTime": 500, "startFromHead": False}
+        stub.add_response("filter_log_events", {"events": [], "nextToken": "more"}, asked)
+        stub.add_response("filter_log_events", {"events": []}, {**asked, "nextToken": "more"})
+        assert FunctionLog(client, "/fastscaler/scaler").read(0.5) == []
+        stub.assert_no_pending_responses()
