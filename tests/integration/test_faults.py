@@ -21,22 +21,11 @@ from tests.integration.shop import BUCKET, NAMESPACE, TICK, Shop, SimulatedTime,
 from tests.unit.loop.fakes import EPOCH, FakeClock
 
 
-@pytest.fixture(scope="module")
-def simulated_time() -> SimulatedTime:
-    return SimulatedTime()
-
-
-@pytest.fixture(scope="module")
-def shared_aws(simulated_time: SimulatedTime) -> Iterator[LocalAws]:
-    with LocalAws(start_seconds=30, clock=simulated_time.now) as aws:
-        yield aws
-
-
 @pytest.fixture
-def shop(shared_aws: LocalAws, simulated_time: SimulatedTime, tmp_path: Path) -> Shop:
+def shop(simulated_aws: LocalAws, simulated_time: SimulatedTime, tmp_path: Path) -> Shop:
     simulated_time.clock = FakeClock()
-    shared_aws.reset()
-    return Shop(shared_aws, simulated_time.clock, tmp_path)
+    simulated_aws.reset()
+    return Shop(simulated_aws, simulated_time.clock, tmp_path)
 
 
 def surge(t: float) -> float:
@@ -216,15 +205,15 @@ def test_a_count_set_by_hand_is_adopted_and_told(shop: Shop, capsys: pytest.Capt
 
 
 @pytest.fixture
-def real_time(shared_aws: LocalAws, simulated_time: SimulatedTime) -> Iterator[LocalAws]:
+def real_time(simulated_aws: LocalAws, simulated_time: SimulatedTime) -> Iterator[LocalAws]:
     class RealClock(FakeClock):
         def now(self) -> float:
             return time.time()
 
     simulated_time.clock = RealClock()
-    shared_aws.reset()
-    yield shared_aws
-    shared_aws.clear()
+    simulated_aws.reset()
+    yield simulated_aws
+    simulated_aws.clear()
 
 
 def test_calls_that_are_answered_late_are_bounded_and_corrected_within_two_ticks(

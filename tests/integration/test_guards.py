@@ -32,23 +32,12 @@ SUSPENDED = {
 }
 
 
-@pytest.fixture(scope="module")
-def simulated_time() -> SimulatedTime:
-    return SimulatedTime()
-
-
-@pytest.fixture(scope="module")
-def shared_aws(simulated_time: SimulatedTime) -> Iterator[LocalAws]:
-    with LocalAws(start_seconds=30, clock=simulated_time.now) as aws:
-        yield aws
-
-
 @pytest.fixture
-def aws(shared_aws: LocalAws, simulated_time: SimulatedTime) -> Iterator[LocalAws]:
+def aws(simulated_aws: LocalAws, simulated_time: SimulatedTime) -> Iterator[LocalAws]:
     simulated_time.clock = FakeClock()
-    shared_aws.reset()
-    with sdk_of(shared_aws):
-        yield shared_aws
+    simulated_aws.reset()
+    with sdk_of(simulated_aws):
+        yield simulated_aws
 
 
 @pytest.fixture

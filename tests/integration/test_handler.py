@@ -27,18 +27,6 @@ INVALID = sorted(path.name for path in (EVENTS / "invalid").glob("*.json") if no
 Invoke = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def shared_aws() -> Iterator[LocalAws]:
-    with LocalAws() as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(shared_aws: LocalAws) -> LocalAws:
-    shared_aws.reset()
-    return shared_aws
-
-
 @pytest.fixture
 def account(aws: LocalAws) -> Account:
     account = Account(aws)

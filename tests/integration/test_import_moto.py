@@ -8,7 +8,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +20,11 @@ from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from demo.account import CLUSTER, LOAD_BALANCER, SERVICE, TARGET_GROUP, Account
+from demo.account import CLUSTER, LOAD_BALANCER, SERVICE, TARGET_GROUP
 from demo.local_aws import REGION, LocalAws
 from fastscaler.aws.existing_scaling import PERMISSIONS
 from fastscaler.document.parse import parse_document
 from fastscaler.scaling.policy import Document
-from tests.integration.shop import sdk_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "importing.md"
 RESOURCE = f"service/{CLUSTER}/{SERVICE}"
@@ -37,20 +35,9 @@ TARGET = {
 }
 
 
-@pytest.fixture(scope="module")
-def shared_aws() -> Iterator[LocalAws]:
-    with LocalAws(start_seconds=0) as aws:
-        yield aws
-
-
 @pytest.fixture
-def aws(shared_aws: LocalAws) -> Iterator[LocalAws]:
-    """An account with a service behind a load balancer."""
-    shared_aws.reset()
-    account = Account(shared_aws)
-    account.create_service(CLUSTER, SERVICE, desired=4, target_group_arn=account.create_load_balancer())
-    with sdk_of(shared_aws):
-        yield shared_aws
+def aws(balanced_aws: LocalAws) -> LocalAws:
+    return balanced_aws
 
 
 @pytest.fixture

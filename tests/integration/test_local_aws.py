@@ -32,12 +32,6 @@ def shared_aws() -> Iterator[LocalAws]:
 
 
 @pytest.fixture
-def aws(shared_aws: LocalAws) -> LocalAws:
-    shared_aws.reset()
-    return shared_aws
-
-
-@pytest.fixture
 def empty(aws: LocalAws) -> Account:
     return Account(aws, "test")
 

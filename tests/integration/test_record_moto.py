@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,27 +15,15 @@ from demo.account import CLUSTER, LOAD_BALANCER, SERVICE, TARGET_GROUP, Account
 from demo.local_aws import LocalAws
 from fastscaler.aws.request_counts import PERMISSIONS
 from simulator.traffic import read_traffic
-from tests.integration.shop import sdk_of
 
 POLICIES = Path(__file__).parents[2] / "policies.yaml"
 RECORD = f"record --cluster {CLUSTER} --service {SERVICE}"
 DIMENSIONS = {"LoadBalancer": LOAD_BALANCER, "TargetGroup": TARGET_GROUP}
 
 
-@pytest.fixture(scope="module")
-def shared_aws() -> Iterator[LocalAws]:
-    with LocalAws(start_seconds=0) as aws:
-        yield aws
-
-
 @pytest.fixture
-def aws(shared_aws: LocalAws) -> Iterator[LocalAws]:
-    """An account with a service behind a load balancer."""
-    shared_aws.reset()
-    account = Account(shared_aws)
-    account.create_service(CLUSTER, SERVICE, desired=4, target_group_arn=account.create_load_balancer())
-    with sdk_of(shared_aws):
-        yield shared_aws
+def aws(balanced_aws: LocalAws) -> LocalAws:
+    return balanced_aws
 
 
 @dataclass(frozen=True)

@@ -38,18 +38,6 @@ def metadata() -> Iterator[str]:
         yield metadata.uri("1")
 
 
-@pytest.fixture(scope="module")
-def shared_aws() -> Iterator[LocalAws]:
-    with LocalAws() as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(shared_aws: LocalAws) -> LocalAws:
-    shared_aws.reset()
-    return shared_aws
-
-
 class Storefront:
     """A running storefront. `log` is what it has printed since it was stopped."""
 
