@@ -68,7 +68,7 @@ class Applier:
         written = self.clock.now()
         try:
             self._save(intended)
-        except AwsError:
+        except Exception:
             for service in intended:
                 self.memories[service] = decisions[service].memory
             raise

@@ -41,7 +41,12 @@ class AnswerLost(Unavailable):
 
 
 class Defect(AwsError):
-    """A defect of this program, met while it worked for one service; the others go on."""
+    """A defect of this program, or an answer that it cannot read, met while `doing` something; all else goes on."""
+
+    @classmethod
+    def of(cls, doing: str, error: Exception) -> "Defect":
+        """`error`, whatever it is, as an error that can be counted and told like AWS's own."""
+        return cls(doing, type(error).__name__, str(error))
 
 
 class FunctionFailed(FastScalerError):

@@ -4,8 +4,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
 
-from fastscaler.aws.cloudwatch import MetricRead
-from fastscaler.errors import AwsError, Throttled, Unavailable
+from fastscaler.aws.cloudwatch import Answer, MetricName, MetricRead
+from fastscaler.errors import AwsError, Defect, Throttled, Unavailable
 from fastscaler.pace import BUCKET, newest_bucket_end
 from fastscaler.ports import MetricSource, ServiceApi
 from fastscaler.scaling.metric import OWN_DELAY, Metric, MetricExpression
@@ -91,7 +91,11 @@ class Gatherer:
     def _read(self, reads: Sequence[MetricRead], now: float) -> list[AwsError]:
         if not reads:
             return []
-        answers = self._metrics.read(reads, now)
+        answers: Mapping[MetricName, Answer]
+        try:
+            answers = self._metrics.read(reads, now)
+        except Exception as error:
+            answers = dict.fromkeys((read.name for read in reads), Defect.of("read metrics", error))
         self.metrics_read += sum(max(1, len(read.components)) for read in reads)
         errors: dict[str, AwsError] = {}
         for read in reads:
@@ -115,12 +119,16 @@ class Gatherer:
             key
             for key in services
             if key in urgent
-            or isinstance(self._states.get(key), Throttled | Unavailable)
+            or isinstance(self._states.get(key), Throttled | Unavailable | Defect)
             or now - self._described_at.get(key, -inf) >= CALM_DESCRIBE
         ]
         if not due:
             return {}
-        answers = self._ecs.describe(due)
+        answers: Mapping[str, ServiceState | AwsError]
+        try:
+            answers = self._ecs.describe(due)
+        except Exception as error:
+            answers = dict.fromkeys(due, Defect.of("describe services", error))
         self._states.update(answers)
         self._described_at.update(dict.fromkeys(due, now))
         return {key: answer for key, answer in answers.items() if isinstance(answer, AwsError)}

@@ -7,7 +7,7 @@ same services are asked for after a look has acted.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from fastscaler.errors import AwsError
+from fastscaler.errors import AwsError, Defect
 from fastscaler.pace import BUCKET
 from fastscaler.ports import ScalableTargets, StoppedTasks
 from fastscaler.scaling.memory import Memory
@@ -61,9 +61,9 @@ class Inquirer:
         for service in services:
             try:
                 self._launches[service] = LaunchCheck(now, self._stopped.failed_launches(service))
-            except AwsError as error:
+            except Exception as error:
                 self._launches[service] = LaunchCheck(now, None)
-                return [error]
+                return [error if isinstance(error, AwsError) else Defect.of("read stopped tasks", error)]
         return []
 
     def ask_for_competitors(
@@ -80,8 +80,9 @@ class Inquirer:
         self._asked_at.update(dict.fromkeys(due, now))
         try:
             return self._targets.competitors(due), []
-        except AwsError as error:
-            return {key: memory(key).conflict or "" for key in due}, [error]
+        except Exception as error:
+            met = error if isinstance(error, AwsError) else Defect.of("read scalable targets", error)
+            return {key: memory(key).conflict or "" for key in due}, [met]
 
     def _is_due(self, service: Service, known: str | None, now: float) -> bool:
         if service.on_conflict == "Ignore":

@@ -213,7 +213,7 @@ class Looker:
             except Exception as error:
                 # Whatever it is, it must not leave the other services to nobody.
                 self._defective.add(service.key)
-                errors.append((service.key, Defect("decide", type(error).__name__, str(error))))
+                errors.append((service.key, Defect.of("decide", error)))
         return decisions
 
     def _apply(
@@ -226,10 +226,19 @@ class Looker:
         scaled: list[Scaled] = []
         try:
             scaled = self._applier.apply(done, read)
-            self._applier.save()
+            self._save(errors)
         except AwsError as error:
             errors.append(("", error))
         return scaled
+
+    def _save(self, errors: list[tuple[str, AwsError]]) -> None:
+        """Stores what has been learned. The next look finds out for itself whether it still may act."""
+        try:
+            self._applier.save()
+        except AwsError as error:
+            errors.append(("", error))
+        except Superseded:
+            pass  # What this look has done must still be told.
 
     def _learn_of_competitors(
         self, services: Sequence[Service], now: float, errors: list[tuple[str, AwsError]]
@@ -244,13 +253,8 @@ class Looker:
             self._applier.memories[key], note = learn_of_competitor(self._applier.memory(key), competitor)
             if note:
                 notes.append((key, note))
-        try:
-            if found:
-                self._applier.save()
-        except AwsError as error:
-            errors.append(("", error))
-        except Superseded:
-            pass  # The next look finds that out for itself; what this one has done must still be told.
+        if found:
+            self._save(errors)
         return notes
 
     def _opened(self, scaled: Scaled) -> list[Ledger]:
@@ -281,7 +285,7 @@ class Looker:
         self._health_calls += 1
         try:
             return self._targets.healthy(target_groups)
-        except AwsError as error:
+        except Exception as error:
             self._health_calls = MAX_HEALTH_CALLS
-            errors.append((service, error))
+            errors.append((service, error if isinstance(error, AwsError) else Defect.of("read target health", error)))
             return 0

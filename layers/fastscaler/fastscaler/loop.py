@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from fastscaler.apply import Applier
-from fastscaler.errors import AwsError, Superseded, Throttled, Unavailable
+from fastscaler.errors import AwsError, Defect, Superseded, Throttled, Unavailable
 from fastscaler.gather import Gatherer
 from fastscaler.inquire import Inquirer
 from fastscaler.look import Decide, Look, Looker
@@ -140,14 +140,19 @@ def _insist(call: Callable[[], Answer], doing: str, world: World, until: float) 
 
 def _look(looker: Looker, world: World, epoch: int, number: int, *, again: bool) -> bool:
     """One look under the fence; False where it could not be had. Raises Superseded."""
+    doing = "reading the epoch"
     try:
+        # Where it fails, nobody knows whether this invocation still decides, so it does nothing until that is known.
         head = world.store.poll()
-    except AwsError as error:
-        # Whether this invocation still decides is not known, so it does nothing until it is.
-        world.report.failed("reading the epoch", error)
+        if head.epoch != epoch:
+            raise Superseded(f"epoch {head.epoch} has begun")
+        doing = "looking"
+        ahead = None if head.date is None else world.clock.now() - head.date - DATE_RESOLUTION
+        world.report.looked(looker.look(number, head.directives, ahead, again=again))
+    except Superseded:
+        raise
+    except Exception as error:
+        # A defect of this program too: an invocation that ended by it would leave the services to nobody for a minute.
+        world.report.failed(doing, error if isinstance(error, AwsError) else Defect.of(doing, error))
         return False
-    if head.epoch != epoch:
-        raise Superseded(f"epoch {head.epoch} has begun")
-    ahead = None if head.date is None else world.clock.now() - head.date - DATE_RESOLUTION
-    world.report.looked(looker.look(number, head.directives, ahead, again=again))
     return True

@@ -12,7 +12,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from fastscaler.errors import AwsError
+from fastscaler.errors import AwsError, Defect
 from fastscaler.ledger import stages
 from fastscaler.look import Look
 from fastscaler.loop import Ending
@@ -77,7 +77,8 @@ class LogReport:
 
     def failed(self, doing: str, error: AwsError) -> None:
         """A call failed on which all services depend; nothing was changed."""
-        self._count(error, "", f"{doing} failed: nothing is done until it succeeds")
+        until = "" if isinstance(error, Defect) else ": nothing is done until it succeeds"
+        self._count(error, "", f"{doing} failed{until}")
         self._summarize_in_time()
 
     def looked(self, look: Look) -> None:
