@@ -117,9 +117,9 @@ class CloudWatch:
             with calling("GetMetricData"):
                 response = self._client.get_metric_data(**request)
             for result in response["MetricDataResults"]:
-                values[result["Id"]].update(
-                    zip((t.timestamp() for t in result["Timestamps"]), result["Values"], strict=False)
-                )
+                # Lists that are empty may be left out of an answer in CBOR.
+                times, found = result.get("Timestamps", ()), result.get("Values", ())
+                values[result["Id"]].update(zip((time.timestamp() for time in times), found, strict=False))
                 if result.get("StatusCode") in ("Forbidden", "InternalError"):
                     failed[result["Id"]] = _failure(str(result["StatusCode"]))
             token = response.get("NextToken")

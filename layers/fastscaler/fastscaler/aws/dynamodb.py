@@ -89,7 +89,8 @@ class Table:
         memories = {
             item["sk"]["S"].removeprefix("memory#"): memory
             for item in items
-            if item["sk"]["S"].startswith("memory#") and (memory := from_json(item["state"]["S"])) is not None
+            if item["sk"]["S"].startswith("memory#")
+            and (memory := from_json(item.get("state", {}).get("S", ""))) is not None
         }
         return Takeover(_epoch(items), _directives(items), memories)
 
@@ -228,7 +229,7 @@ def _directives(items: Sequence[Mapping[str, Any]]) -> tuple[Directive, ...]:
                 found.append(Floor(**{**body, "min_capacity": int(body["min_capacity"])}))
             else:
                 found.append(Pause(**body))
-        except (KeyError, TypeError, ValueError):
+        except (ArithmeticError, KeyError, TypeError, ValueError):
             continue
     return tuple(found)
 

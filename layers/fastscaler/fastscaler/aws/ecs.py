@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fastscaler.aws.calls import READ, WRITE, calling, in_parallel
-from fastscaler.errors import AccessDenied, AwsError, NotFound, Rejected
+from fastscaler.errors import AccessDenied, AwsError, Defect, NotFound, Rejected
 from fastscaler.scaling.observation import ServiceState
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Ecs:
         except AwsError as error:
             return dict.fromkeys(services, error)
         self._alone.difference_update(services)
-        states = {f"{cluster}/{service['serviceName']}": _state(service) for service in response["services"]}
+        states = {f"{cluster}/{service.get('serviceName')}": _readable(service) for service in response["services"]}
         return {
             key: states.get(key) or NotFound("DescribeServices", "MISSING", f"no service {key}") for key in services
         }
@@ -76,6 +76,14 @@ class Ecs:
         cluster, name = service.split("/", 1)
         with calling("UpdateService"):
             self._writer.update_service(cluster=cluster, service=name, desiredCount=desired)
+
+
+def _readable(service: "ServiceTypeDef") -> ServiceState | AwsError:
+    """The state of the service; an error where the answer lacks something, so that the others are read all the same."""
+    try:
+        return _state(service)
+    except Exception as error:
+        return Defect.of("DescribeServices", error)
 
 
 def _state(service: "ServiceTypeDef") -> ServiceState:

@@ -258,7 +258,7 @@ def from_json(text: str) -> Memory | None:
             lifted=bool(stored.get("lifted", False)),
             change=Change(**change) if (change := stored.get("change")) else None,
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ArithmeticError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
