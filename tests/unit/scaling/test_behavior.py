@@ -208,6 +208,13 @@ class TestScaleInRate:
     def test_what_came_within_the_minute_does_not(self) -> None:
         assert scale_in_limit(self.HALF, 24, [activity(-30, 4, 24)], START) == 12
 
+    def test_what_came_does_not_make_room_for_what_goes(self) -> None:
+        """Of the fifty tasks that there were within the minute, half have gone already."""
+        went = [activity(-40, 10, 50), activity(-35, 50, 25)]
+        assert scale_in_limit(self.HALF, 25, went, START) == 25
+        assert scale_in_limit(limited("ScaleIn", ("Tasks", 30, 60)), 25, went, START) == 20
+        assert scale_in_limit(self.HALF, 50, [*went, activity(-5, 25, 50)], START) == 25
+
     def test_what_others_took_does_not(self) -> None:
         assert scale_in_limit(self.HALF, 70, [activity(-30, 100, 70, "external")], START) == 35
 

@@ -126,12 +126,12 @@ def scale_out_limit(behavior: Behavior, current: int, activities: Sequence[Activ
 def scale_in_limit(behavior: Behavior, current: int, activities: Sequence[Activity], now: float) -> int | None:
     """The fewest tasks that the scale-in rate policies allow now; None: no limit.
 
-    A percentage rounds to the larger step, as in Kubernetes. One point differs: tasks added within the period do not
-    lower the base, so that a service never loses more than the policy says of what it has.
+    A percentage rounds to the larger step, as in Kubernetes. One point differs: it is of the most tasks that there were
+    within the period, so that a service never loses more than the policy says of what it had.
     """
 
     def limit(policy: RatePolicy) -> int:
-        base = max(current, current - _net_change(activities, now - policy.period_seconds))
+        base = _highest(activities, current, now - policy.period_seconds)
         return base - policy.value if policy.type == "Tasks" else base * (100 - policy.value) // 100
 
     rule = behavior.scale_in
@@ -140,6 +140,15 @@ def scale_in_limit(behavior: Behavior, current: int, activities: Sequence[Activi
 
 def _net_change(activities: Sequence[Activity], since: float) -> int:
     return sum(activity.change for activity in activities if activity.at > since and activity.cause != "external")
+
+
+def _highest(activities: Sequence[Activity], current: int, since: float) -> int:
+    """The highest count after `since`, without what others have changed."""
+    counts = [current]
+    for activity in reversed(activities):
+        if activity.at > since and activity.cause != "external":
+            counts.append(counts[-1] - activity.change)
+    return max(counts)
 
 
 def _select(
