@@ -83,6 +83,17 @@ class TestExplaining:
         found = seen(memory, 10, 9.9)
         assert (found.current, found.memory) == (14, memory)
 
+    def test_nor_is_one_of_before_the_last_two_calls_believed(self) -> None:
+        """ECS may answer with what was true some seconds ago; a raise from there would take tasks away."""
+        second = Activity(START + 5, 14, 30, "policy", 16)
+        memory = KNOWN.intend(RAISE, None).acknowledge().intend(second, None).acknowledge()
+        assert [(found.current, found.note != "") for found in (seen(memory, 10, 6), seen(memory, 14, 6))] == [
+            (30, True),
+            (30, True),
+        ]
+        assert seen(memory, 10, 10).current == 10
+        assert seen(memory, 12, 6).current == 12
+
     def test_after_10_seconds_it_is_believed(self) -> None:
         found = seen(KNOWN.intend(RAISE, None).acknowledge(), 10, 10)
         assert (found.current, found.memory.desired) == (10, 10)
@@ -139,6 +150,9 @@ class TestLateCall:
 
     def test_after_half_a_minute_it_is_someone_elses(self) -> None:
         memory = self.OVERTAKEN.acknowledge()
+        found = seen(memory, 15, 31)
+        assert found.restore is None
+        assert "someone else" in found.note
         assert memory.prune(START + 30, 300).superseded == CUT
         assert memory.prune(START + 31, 300).superseded is None
 

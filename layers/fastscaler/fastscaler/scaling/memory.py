@@ -192,7 +192,7 @@ def reconcile(memory: Memory, desired: int, running: int, now: float) -> Reconci
 
     - No memory: adopted; tasks that do not run yet are credited, since whoever asked for them did so for a reason.
     - The intent's count: the call took effect, though its answer was lost.
-    - The count before the last activity, for a few seconds: an answer older than the call; ignored.
+    - The count before an activity of the last few seconds: an answer older than that call; ignored.
     - The count of an overtaken intent: a late call. If it took tasks away they are asked for again.
     - Anything else was set by someone else: adopted, reported, never fought.
     """
@@ -206,16 +206,28 @@ def reconcile(memory: Memory, desired: int, running: int, now: float) -> Reconci
         memory = memory.withdraw()
     if desired == believed:
         return Reconciled(memory, desired)
-    last, late = memory.activities[-1] if memory.activities else None, memory.superseded
-    if last is not None and now - last.at < INTENT_LIFETIME and (last.previous, last.desired) == (desired, believed):
+    if _was_lately(desired, memory.activities, believed, now):
         return Reconciled(memory, believed, "ECS still shows the count before the last call")
-    if late is not None and desired == late.desired:
+    late = memory.superseded
+    # One of long ago is still here after a time in which nobody looked.
+    if late is not None and desired == late.desired and now - late.at <= SUPERSEDED_LIFETIME:
         note = f"a call decided earlier arrived late and set {desired}"
         memory = _credit(replace(memory, desired=desired, superseded=None), believed, desired, now)
         return Reconciled(memory, desired, note, believed if believed > desired else None)
     note = f"desired count was set to {desired} by someone else"
     memory = replace(memory, desired=desired, change=Change(now, believed, desired, "external", note))
     return Reconciled(_credit(memory, believed, desired, now), desired, note)
+
+
+def _was_lately(desired: int, activities: Sequence[Activity], believed: int, now: float) -> bool:
+    """Whether `desired` was the count before one of the last changes, all of them of the last few seconds."""
+    for activity in reversed(activities):
+        if now - activity.at >= INTENT_LIFETIME or activity.desired != believed:
+            return False
+        if activity.previous == desired:
+            return True
+        believed = activity.previous
+    return False
 
 
 def _credit(memory: Memory, previous: int, desired: int, now: float) -> Memory:
