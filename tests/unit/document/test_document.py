@@ -54,7 +54,7 @@ def test_a_valid_document_is_parsed_with_its_defaults() -> None:
             lambda s: metric(s).update(Dimensions={"Port": 80}),
             "Metrics.Requests.Dimensions.Port",
             "80",
-            "text of 1 to 1024 characters",
+            "text of 1 to 1024 characters; put it in quotes",
         ),
         (
             lambda s: metric(s).update(Dimensions={"": "x"}),
@@ -74,7 +74,7 @@ def test_a_valid_document_is_parsed_with_its_defaults() -> None:
             lambda s: s["LoadBalancer"].update(LoadBalancer="arn:aws:elb"),
             "LoadBalancer.LoadBalancer",
             "'arn:aws:elb'",
-            "the end of the load balancer's ARN",
+            "the end of an Application Load Balancer's ARN",
         ),
         (
             lambda s: configuration(s).update(Cooldown=-1),
@@ -273,6 +273,16 @@ def test_a_name_is_not_an_arn() -> None:
     (problem,) = problems_after(lambda s: s.update(Cluster="arn:aws:ecs"))
     assert (problem.key, problem.value) == ("Cluster", "'arn:aws:ecs'")
     assert problem.allowed == "must be 1 to 255 letters, digits, hyphens or underscores: the name, not the ARN"
+
+
+def test_a_target_tracking_block_pasted_from_cloudformation_is_told_where_its_keys_go() -> None:
+    pasted = {"PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": {"TargetValue": 60}}
+    policy = {"Name": "cpu", "Metric": "Requests", **pasted}
+    found = {problem.key: problem.allowed for problem in problems_after(lambda s: s.update(Policies=[policy]))}
+    assert found["Policies[cpu].PolicyType"] == "must be one of StepScaling, TargetTracking"
+    assert found["Policies[cpu].TargetValue"] == "is required: a number above 0"
+    words = found["Policies[cpu].TargetTrackingScalingPolicyConfiguration"]
+    assert words.startswith("no such key; allowed here: Name, PolicyType, Metric, TargetValue")
 
 
 def test_a_service_without_a_usable_name_is_named_by_its_place() -> None:

@@ -32,6 +32,10 @@ def with_head(head: str) -> str:
         (with_head(f"Mode: 0x{'f' * 5000}"), "policies.yaml:1", "Mode", "one of active, observe"),
         (with_head("? [Mode]\n: active"), "policies.yaml:1", "(document)", "plain text, as every key"),
         (with_head("<<: 5"), "policies.yaml:1", "<<", "an alias of a block"),
+        # An error that shows only later has the line where it begins, or names it.
+        ("Mode: active\nOther:5\nServices: []", "policies.yaml:2", "(document)", "could not find expected ':'"),
+        ("Mode: 'active\nServices: []", "policies.yaml:1", "(document)", "unexpected end of stream"),
+        ("Mode: 'a\nServices: 'b'\nOther: c", "policies.yaml:2", "(document)", "a block mapping from line 1 on"),
         ("", "policies.yaml:1", "(document)", "a block with the keys Mode, Services"),
         ("- 1", "policies.yaml:1", "(document)", "a block with the keys Mode, Services"),
         ("Services: []", "policies.yaml:1", "Services", "a list of 1 to 1000 items"),
@@ -81,6 +85,24 @@ def test_numbers_are_read_as_json_has_them_and_names_as_they_are_written() -> No
     service = parse_document(text, "policies.yaml").services[0]
     assert service.policies[1].target_value == 100.0  # type: ignore[union-attr]
     assert service.metrics["Requests"].dimensions == {"404": "2026-01-31"}
+
+
+@pytest.mark.parametrize("written", ["0100", "1:40"])
+def test_a_number_that_yaml_1_1_reads_as_another_one_is_refused(written: str) -> None:
+    text = changed(lambda service: service.update(MaxCapacity="@")).replace('"@"', written)
+    (problem,) = problems_of(text)
+    assert (problem.key, problem.value) == ("MaxCapacity", f"'{written}'")
+
+
+def test_a_dimension_of_digits_that_begin_with_0_is_text() -> None:
+    text = changed(lambda service: metric(service).update(Dimensions={"Account": "@"})).replace('"@"', "012345670123")
+    assert parse_document(text, "policies.yaml").services[0].metrics["Requests"].dimensions["Account"] == "012345670123"
+
+
+@pytest.mark.parametrize("text", ["", "# Nothing yet.\n", "---\n"])
+def test_an_empty_document_is_called_empty(text: str) -> None:
+    (problem,) = problems_of(text)
+    assert str(problem) == "policies.yaml:1: (document) = (empty): must be a block with the keys Mode, Services"
 
 
 def test_json_with_tabs_is_read() -> None:

@@ -21,7 +21,8 @@ def read_document(file: Path, *, problems_to_stderr: bool = False) -> Document:
         typer.echo(f"{one_line(file)}: cannot be read: {error.strerror}", err=True)
         raise typer.Exit(2) from None
     except UnicodeDecodeError as error:
-        typer.echo(f"{one_line(file)}: cannot be read: not UTF-8 text (byte {error.start})", err=True)
+        line = error.object[: error.start].count(b"\n") + 1
+        typer.echo(f"{one_line(file)}:{line}: cannot be read: not UTF-8 text; save it as UTF-8", err=True)
         raise typer.Exit(2) from None
     except DocumentInvalid as error:
         _print_problems(file, error.problems, problems_to_stderr)

@@ -75,10 +75,13 @@ def likely_policy_type(policy: object) -> str | None:
     """The type of a policy: what it says, or else what its keys look like."""
     if not isinstance(policy, dict):
         return None
-    if isinstance(policy.get("PolicyType"), str) and policy["PolicyType"] in POLICY_MODELS:
-        return str(policy["PolicyType"])
     looks = {"StepScalingPolicyConfiguration": "StepScaling", "TargetValue": "TargetTracking"}
-    return next((policy_type for key, policy_type in looks.items() if key in policy), None)
+    looks["TargetTrackingScalingPolicyConfiguration"] = "TargetTracking"  # CloudFormation's.
+    by_keys = next((policy_type for key, policy_type in looks.items() if key in policy), None)
+    policy_type = policy.get("PolicyType")
+    if not isinstance(policy_type, str):
+        return by_keys
+    return policy_type if policy_type in POLICY_MODELS else by_keys or nearest(policy_type, POLICY_MODELS)
 
 
 def _named(schema: Schema) -> Schema:

@@ -33,7 +33,8 @@ def model_findings(error: ValidationError, data: Any) -> list[Finding]:
             findings.append(Finding(location[:-1], f"must be {allowed.name_in(location[:-2])}", "the name"))
         elif kind != "too_short" or len(value_at(data, location)) < detail["ctx"]["min_length"]:
             # Else a list is only short of its wrong items, which have errors of their own.
-            findings.append(Finding(location, f"must be {allowed.at(location)}"))
+            quotes = "; put it in quotes" if kind == "string_type" and isinstance(detail["input"], int | float) else ""
+            findings.append(Finding(location, f"must be {allowed.at(location)}{quotes}"))
     return findings + [finding for finding in required if finding.location not in meant]
 
 

@@ -48,7 +48,8 @@ def _problems(findings: list[Finding], read: DocumentText, source: str) -> Itera
     placed = [(finding.line or read.line(finding.location), finding) for finding in findings]
     for line, finding in sorted(placed, key=lambda pair: pair[0]):
         service, key = _service_and_key(finding.location, read.data)
-        value = finding.value or _shown(value_at(read.data, finding.location))
+        empty = "" if finding.location or read.data is not None else "(empty)"
+        value = finding.value or empty or _shown(value_at(read.data, finding.location))
         yield Problem(f"{source}:{line}", service, key, value, _on_one_line(finding.allowed))
 
 

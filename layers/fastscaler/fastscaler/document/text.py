@@ -1,4 +1,4 @@
-"""The text of a policy document as plain data: YAML 1.1 as PyYAML reads it, of which JSON is a part.
+"""The text of a policy document as plain data: YAML 1.1 as PyYAML reads it, but for a few of its numbers, and JSON.
 
 It is read from the parser's events, not with PyYAML's constructors: those keep the last of two equal keys in silence,
 stop at the first foreign tag, and take three times as long. Only text, numbers, true, false, null,
@@ -33,6 +33,8 @@ _Loader.yaml_implicit_resolvers = {
 }
 # YAML 1.1 takes 1e3 for text; in JSON, and to anyone who writes it, it is a number.
 _Loader.add_implicit_resolver(TAG + "float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
+# YAML 1.1 takes 0100 for 64 and 5:00 for 300, YAML 1.2 and editors do not: text here, so that neither is guessed.
+NO_NUMBER = re.compile(r"[-+]?0[\d_]+$|.*:")
 
 
 class DocumentText:
@@ -140,6 +142,8 @@ class DocumentText:
         tag = event.tag
         if tag is None or tag == "!":
             tag = self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)  # type: ignore[no-untyped-call]
+            if tag in CONSTRUCTED and NO_NUMBER.match(event.value):
+                return event.value
         if tag == TEXT or tag not in CONSTRUCTED:
             return event.value if self._is_plain(tag, TEXT, location) else None
         try:
@@ -162,12 +166,16 @@ def _line(event: Any) -> int:
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str, int]:
     """What was expected, what was found, and on which line."""
-    mark = error.problem_mark or error.context_mark
+    # A key or a quotation that does not end is wrong where it begins.
+    scanning = (error.context or "").startswith("while scanning")
+    mark = (error.context_mark if scanning else None) or error.problem_mark or error.context_mark
     if mark is None:
         return f"must be readable YAML or JSON ({error.problem})", "this text", 1
     lines = text.splitlines() or [""]
     line = lines[mark.line] if mark.line < len(lines) else ""
     words = "; ".join(part for part in (error.problem, error.context) if part)
+    if error.context_mark is not None and error.context_mark.line != mark.line:
+        words += f" from line {error.context_mark.line + 1} on"
     if line[mark.column : mark.column + 1] == "\t":
         words = "spaces, not tabs, indent a line"
     found = repr(line.strip()[:40]) if line.strip() else "the end of the text"

@@ -48,7 +48,7 @@ class LoadBalancer(Model):
         str,
         matching(
             r"^app/[A-Za-z0-9-]{1,32}/[0-9a-f]+$",
-            "the end of the load balancer's ARN, such as app/my-alb/50dc6c495c0c9188",
+            "the end of an Application Load Balancer's ARN, such as app/my-alb/50dc6c495c0c9188",
             "The load balancer as CloudWatch names it: the end of its ARN, app/NAME/ID.",
         ),
     ]
