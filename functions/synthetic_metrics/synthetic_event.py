@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
 from fastscaler.errors import EventInvalid
-from fastscaler.event_problems import problem, problems_of
+from fastscaler.event_problems import kind_problem, problem, problems_of
+from fastscaler.scaling.model import ecs_name
 
-# ECS: "Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed."
-EcsName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
+EcsName = Annotated[str, ecs_name("Name of the ECS cluster or service.")]
 # The upper limits are far beyond any service; they keep every figure that follows from them finite.
 Rate = Annotated[float, Field(ge=0, le=1e9)]  # Requests per second.
 Moment = Annotated[float, Field(ge=0, le=900)]  # Seconds after the profile begins.
@@ -126,7 +126,7 @@ def parse_event(event: object) -> SyntheticEvent:
         if model is not None:
             parsed = model.model_validate(dict(event))
         else:
-            problems.append(problem("Profile", profile, f"must be one of {', '.join(_EVENTS)}"))
+            problems.append(kind_problem("Profile", event, _EVENTS))
             # The keys that all profiles share are checked nevertheless.
             _SharedKeys.model_validate({key: event[key] for key in _SHARED if key in event} | {"Profile": ""})
     except ValidationError as error:

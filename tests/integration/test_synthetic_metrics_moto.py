@@ -188,7 +188,7 @@ def test_the_handler_publishes_in_real_time_under_the_names_asked_for(prefix: st
     ("name", "message"),
     [
         ("synthetic_unknown_profile.json", "Profile = 'sawtooth': must be one of constant, step, ramp, spike"),
-        ("synthetic_negative.json", "BaseRequestsPerSecond = -120: must be greater than or equal to 0"),
+        ("synthetic_negative.json", "BaseRequestsPerSecond = -120: must be a number from 0 to 1e+09"),
     ],
 )
 def test_an_invalid_event_is_refused_and_nothing_is_published(name: str, message: str) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 from pydantic import AwareDatetime, Field, ValidationError
 
 from fastscaler.errors import DirectiveRefused, Problem
-from fastscaler.event_problems import problem, problems_of
-from fastscaler.scaling.model import Model
+from fastscaler.event_problems import kind_problem, problem, problems_of
+from fastscaler.scaling.model import Model, ecs_name
 from fastscaler.scaling.observation import Floor, Pause
 from fastscaler.scaling.policy import Direction, Document
 
@@ -25,7 +25,7 @@ DIRECTIONS: tuple[Direction, ...] = ("ScaleOut", "ScaleIn")
 A_MONTH = 31 * 24 * 60  # Minutes; a floor for longer than this is a MinCapacity.
 CLOCK_TOLERANCE = 60.0  # Seconds by which a scheduled time may lie ahead of this machine's clock.
 
-EcsName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
+EcsName = Annotated[str, ecs_name("Name of the ECS cluster or service.")]
 Owner = Annotated[
     str,
     Field(
@@ -34,6 +34,7 @@ Owner = Annotated[
     ),
 ]
 Text = Annotated[str, Field(max_length=256)]
+_A_TIME: dict[str, Any] = {"patternErrorMessage": "a time in ISO 8601 with its zone, such as 2026-11-21T09:00:00Z"}
 Minutes = Annotated[int, Field(strict=True, ge=0, le=A_MONTH)]
 
 
@@ -48,7 +49,7 @@ class _OfService(Model):
 
 class _Directive(_OfService):
     reason: Text = ""
-    scheduled_time: AwareDatetime | None = None
+    scheduled_time: Annotated[AwareDatetime | None, Field(json_schema_extra=_A_TIME)] = None
 
 
 class Prewarm(_Directive):
@@ -139,10 +140,11 @@ class DirectiveStore(Protocol):
 
 def parse_directive(event: Mapping[str, Any]) -> Request:
     """The event as a typed request. Raises DirectiveRefused with every problem at once."""
-    name = event.get("Directive") if isinstance(event, Mapping) else None
+    event = event if isinstance(event, Mapping) else {}
+    name = event.get("Directive")
     model = _MODELS.get(name) if isinstance(name, str) else None
     if model is None:
-        raise DirectiveRefused([problem("Directive", name, f"must be one of {', '.join(_MODELS)}")])
+        raise DirectiveRefused([kind_problem("Directive", event, _MODELS)])
     try:
         return model.model_validate(dict(event))
     except ValidationError as error:

@@ -155,6 +155,39 @@ class TestRefusals:
     def test_a_value_out_of_range_is_named(self, key: str, value: object) -> None:
         assert f"{key} = " in refusal(PREWARM | {key: value})
 
+    @pytest.mark.parametrize(
+        ("changed", "line"),
+        [
+            ({"MinCapacity": "5"}, "MinCapacity = '5': must be a whole number from 1 to 5000"),
+            ({"Owner": None}, "Owner = (missing): must be 1 to 64 letters, digits, dots, hyphens or underscores"),
+            (
+                {"Service": "a/b"},
+                "Service = 'a/b': must be 1 to 255 letters, digits, hyphens or underscores: the name,",
+            ),
+            ({"Zone": 1}, "Zone = 1: no such key; allowed here: Cluster, Service, Reason, ScheduledTime, Directive"),
+            (
+                {"ScheduledTime": "2026-11-21 09:00"},
+                "ScheduledTime = '2026-11-21 09:00': must be a time in ISO 8601 with its zone, such as 2026-11-21",
+            ),
+        ],
+    )
+    def test_what_is_allowed_is_said_in_the_words_of_the_policy_document(
+        self, changed: dict[str, Any], line: str
+    ) -> None:
+        (told,) = refusal(PREWARM | changed).splitlines()
+        assert told.startswith(f"event: {line}")
+
+    def test_a_misspelt_key_is_one_problem_and_the_right_one_is_named(self) -> None:
+        event = {**PREWARM, "durationMinutes": 60}
+        del event["DurationMinutes"]
+        assert refusal(event) == "event: durationMinutes = 60: no such key; did you mean DurationMinutes?"
+        assert refusal({"directive": "observe"}) == "event: directive = 'observe': no such key; did you mean Directive?"
+
+    def test_a_key_that_is_missing_is_told_with_what_it_may_be(self) -> None:
+        told = refusal({"Directive": "pause", "Cluster": CLUSTER, "Direction": "Down"}).splitlines()
+        assert told[0].startswith("event: Service = (missing): is required: 1 to 255 letters, digits")
+        assert told[1] == "event: Direction = 'Down': must be one of ScaleOut, ScaleIn or Both"
+
     @pytest.mark.parametrize("looks", [0, 61, "3", True])
     def test_an_observation_has_from_one_to_sixty_looks(self, looks: object) -> None:
         assert "Looks = " in refusal({"Directive": "observe", "Looks": looks})

@@ -51,7 +51,16 @@ def test_an_unknown_profile_is_told_which_there_are() -> None:
 def test_the_message_names_key_value_and_what_is_allowed() -> None:
     with pytest.raises(EventInvalid) as caught:
         parse_event(STEP | {"BaseRequestsPerSecond": -5})
-    assert str(caught.value) == "event: BaseRequestsPerSecond = -5: must be greater than or equal to 0"
+    assert str(caught.value) == "event: BaseRequestsPerSecond = -5: must be a number from 0 to 1e+09"
+
+
+def test_a_choice_of_kinds_is_told_with_both() -> None:
+    assert problems(STEP | {"Tasks": "all"}) == {"Tasks": "must be running or a whole number from 1 to 5000"}
+
+
+def test_a_misspelt_profile_is_told_which_key_was_meant() -> None:
+    event = {"profile" if key == "Profile" else key: value for key, value in STEP.items()}
+    assert problems(event) == {"profile": "no such key; did you mean Profile?"}
 
 
 def test_all_problems_are_reported_at_once() -> None:

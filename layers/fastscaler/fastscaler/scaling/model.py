@@ -29,3 +29,10 @@ def matching(pattern: str, words: str, description: str, max_length: int | None 
         description=description,
         json_schema_extra={"patternErrorMessage": words},
     )
+
+
+def ecs_name(description: str) -> Any:
+    """A field that is the name of an ECS cluster or service."""
+    # ECS: "Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed."
+    words = "1 to 255 letters, digits, hyphens or underscores: the name, not the ARN"
+    return matching(r"^[A-Za-z0-9_-]{1,255}$", words, description)

@@ -13,16 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from fastscaler.scaling.metric import Metric, MetricExpression
-from fastscaler.scaling.model import Finite, Model, Positive, matching
+from fastscaler.scaling.model import Finite, Model, Positive, ecs_name, matching
 
 Direction = Literal["ScaleOut", "ScaleIn"]
 Mode = Literal["active", "observe"]
-
-
-def _ecs_name(description: str) -> Any:
-    # ECS: "Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed."
-    words = "1 to 255 letters, digits, hyphens or underscores: the name, not the ARN"
-    return matching(r"^[A-Za-z0-9_-]{1,255}$", words, description)
 
 
 Tasks = Annotated[int, Field(ge=0, le=5000, strict=True)]  # 5,000 tasks per service is the ECS quota.
@@ -249,8 +243,8 @@ class Behavior(Model):
 class Service(Model):
     """One ECS service and everything that decides its desired count."""
 
-    cluster: Annotated[str, _ecs_name("Name of the ECS cluster.")]
-    service: Annotated[str, _ecs_name("Name of the ECS service.")]
+    cluster: Annotated[str, ecs_name("Name of the ECS cluster.")]
+    service: Annotated[str, ecs_name("Name of the ECS service.")]
     mode: Annotated[
         Mode | None, Field(description="observe: decide and report, call nothing. Default: the document's Mode.")
     ] = None
