@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from fastscaler.cli import app
-from tests.unit.document.documents import SERVICE
+from tests.unit.document.documents import METRIC, SERVICE
 
 ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +24,8 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def valid(tmp_path: Path) -> Path:
     file = tmp_path / "valid.yaml"
-    file.write_text(json.dumps({"Services": [SERVICE, {**SERVICE, "Service": "api"}]}))
+    api = {**SERVICE, "Service": "api", "Metrics": {"Requests": {**METRIC, "Dimensions": {"Service": "api"}}}}
+    file.write_text(json.dumps({"Services": [SERVICE, api]}))
     return file
 
 
@@ -97,6 +99,61 @@ def test_what_cannot_be_read_is_one_line_and_exit_code_2(tmp_path: Path, content
 def test_a_byte_order_mark_is_no_problem(valid: Path) -> None:
     valid.write_bytes(b"\xef\xbb\xbf" + valid.read_bytes())
     assert CliRunner().invoke(app, ["validate", str(valid)]).exit_code == 0
+
+
+def noted(tmp_path: Path, *arguments: str, **changed: object) -> Result:
+    file = tmp_path / "noted.yaml"
+    file.write_text(json.dumps({"Services": [{**SERVICE, **changed}]}))
+    return CliRunner().invoke(app, ["validate", *arguments, str(file)])
+
+
+@pytest.mark.parametrize(
+    ("changed", "note"),
+    [
+        ({"Metrics": {"Requests": METRIC, "Slow": METRIC}}, "Metrics.Slow: no policy uses it, so it is not read"),
+        (
+            {"Metrics": {"Requests": {**METRIC, "Dimensions": {"Service": "web", "Cluster": "test"}}}},
+            "Metrics.Requests.Dimensions.Cluster = 'test': not 'prod', whose count it decides",
+        ),
+        ({"Service": "api"}, "Metrics.Requests.Dimensions.Service = 'web': not 'api', whose count it decides"),
+        ({"Metrics": {"Requests": {**METRIC, "MetricName": "Rps"}}}, "LoadBalancer: stands in for no metric; it can"),
+    ],
+)
+def test_what_was_probably_not_meant_is_a_note_and_the_document_stays_valid(
+    tmp_path: Path, changed: dict[str, object], note: str
+) -> None:
+    if "Slow" in note:
+        changed = {**changed, "LoadBalancer": None}
+    result = noted(tmp_path, **changed)
+    valid, line = result.stdout.splitlines()
+    assert valid.endswith("noted.yaml: 1 service, valid")
+    assert note in line.partition(": note: ")[2]
+    assert result.exit_code == 0
+
+
+def test_notes_stay_out_of_json(tmp_path: Path) -> None:
+    result = noted(tmp_path, "--cost", "--json", Service="api")
+    assert list(json.loads(result.stdout)) == [str(tmp_path / "noted.yaml")]
+    assert "note: prod/api: Metrics.Requests.Dimensions.Service" in result.stderr
+
+
+def test_metrics_of_an_expression_that_a_policy_uses_are_used(tmp_path: Path) -> None:
+    queue = {"Namespace": "AWS/SQS", "MetricName": "Messages", "Period": 60, "Dimensions": {"QueueName": "orders"}}
+    backlog = {"Expression": "Queue * 2", "Period": 60}
+    policy = {"Name": "backlog", "PolicyType": "TargetTracking", "Metric": "Backlog", "TargetValue": 5}
+    result = noted(tmp_path, Metrics={"Queue": queue, "Backlog": backlog}, Policies=[policy], LoadBalancer=None)
+    assert result.stdout == f"{tmp_path / 'noted.yaml'}: 1 service, valid\n"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [ROOT / "policies.yaml", *(file for file in EXAMPLES.glob("*/*.yaml") if "\nServices:\n" in file.read_text())],
+    ids=lambda file: f"{file.parent.name}/{file.stem}",
+)
+def test_the_shipped_documents_have_nothing_to_note(file: Path) -> None:
+    result = CliRunner().invoke(app, ["validate", str(file)])
+    assert len(result.stdout.splitlines()) == 1
+    assert result.exit_code == 0
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich", "rich.console"])

@@ -9,6 +9,7 @@ import typer
 from fastscaler.cli.cost import as_data, print_cost
 from fastscaler.cli.read_document import read_document
 from fastscaler.cost import document_cost
+from fastscaler.document.notes import notes
 from fastscaler.scaling.policy import Document
 
 
@@ -18,10 +19,15 @@ def validate(
         bool, typer.Option("--cost", help="Print what each valid document costs to run for a month.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="With --cost: print one JSON object, by file; problems go to standard error.")
+        bool,
+        typer.Option(
+            "--json", help="With --cost: print one JSON object, by file; problems and notes go to standard error."
+        ),
     ] = False,
 ) -> None:
     """Check policy documents and print every problem.
+
+    A note is no problem: what a valid document says, and its writer has probably not meant.
 
     Exits with 0 if all are valid, 1 if one is not, 2 if one cannot be read.
     """
@@ -35,12 +41,14 @@ def validate(
         except typer.Exit as unusable:
             worst = max(worst, unusable.exit_code)
             continue
+        if not as_json:
+            count = len(document.services)
+            typer.echo(f"{file}: {count} {'service' if count == 1 else 'services'}, valid")
+        for note in notes(document):
+            typer.echo(f"{file}: note: {note}", err=as_json)
         if as_json:
             documents[str(file)] = as_data(document_cost(document))
-            continue
-        count = len(document.services)
-        typer.echo(f"{file}: {count} {'service' if count == 1 else 'services'}, valid")
-        if cost:
+        elif cost:
             print_cost(document_cost(document))
     if as_json:
         typer.echo(json.dumps(documents, indent=2))
