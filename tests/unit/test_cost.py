@@ -33,6 +33,7 @@ from tests.unit.scaling.build import BALANCER, CPU, REQUESTS, service, tracking
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "cost.md").read_text()
+README = (ROOT / "README.md").read_text()
 SHIPPED = parse_document((ROOT / "policies.yaml").read_text(), "policies.yaml")
 
 
@@ -161,6 +162,12 @@ def row(what: str) -> list[str]:
     """The cells of a row of docs/cost.md, by what stands in the first of them."""
     (found,) = re.findall(rf"^\| {re.escape(what)} \|(.*)\|$", PAGE, flags=re.MULTILINE)
     return [cell.strip() for cell in found.split("|")]
+
+
+def test_the_readme_says_what_the_loops_metrics_alarms_and_dashboard_cost() -> None:
+    (row,) = re.findall(r"^\| its metrics about the loop, .+ \| ([\d.]+) \|$", README, flags=re.MULTILINE)
+    shared = {one.name: one.usd.calm for one in cost_of(service()).shared}
+    assert float(row) == pytest.approx(shared["FastScaler's own metrics"] + shared["alarms"] + shared["dashboard"])
 
 
 class TestThePage:

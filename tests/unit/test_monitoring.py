@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from itertools import product
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastscaler.cost import HOURS, LOOP_METRICS, PER_CUSTOM_METRIC, document_cos
 from fastscaler.document.parse import parse_document
 from fastscaler.errors import AccessDenied
 from fastscaler.scaling.policy import Service
+from tests.unit.cloudwatch import ALARM, OK, states, watched
 from tests.unit.emitted import VARIABLES, DeployedScaler, Sent
 from tests.unit.loop.fakes import a_service, step
 from tests.unit.template import ROOT, STACK, of_type, properties, stack
@@ -30,7 +32,7 @@ OF_AWS = {
     ("AWS/Lambda", "Throttles", "FunctionName"),
     ("AWS/Lambda", "Duration", "FunctionName"),
     ("AWS/Lambda", "Invocations", "FunctionName"),
-    ("AWS/SQS", "NumberOfMessagesSent", "QueueName"),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"),
     ("AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName"),
     ("AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName"),
     ("AWS/Logs", "IncomingBytes", "LogGroupName"),
@@ -64,7 +66,8 @@ def everything_sent(scaler: DeployedScaler) -> list[Sent]:
     scaler.run(8)
     scaler.document.write_text("Services: []")
     scaler.run(1)
-    return [one for minute in [*scaler.minutes, scaler.invoke(REFUSED)] for one in minute]
+    scaler.invoke(REFUSED)
+    return scaler.sent
 
 
 def names(sent: list[Sent], *, of_services: bool) -> dict[str, str]:
@@ -238,141 +241,206 @@ def test_alarms_and_dashboard_are_on_the_bill(sent: list[Sent]) -> None:
 # --- The alarms
 
 
-def in_alarm(name: str, minutes: list[list[Sent]]) -> bool:
-    """Whether the alarm would be in ALARM after these minutes, as CloudWatch evaluates it."""
-    alarm = ALARMS[name]
-    ((dimension, value),) = ((one["Name"], one["Value"]) for one in alarm["Dimensions"])
-    compare: Callable[[float, float], bool] = {
-        "GreaterThanOrEqualToThreshold": float.__ge__,
-        "LessThanThreshold": float.__lt__,
-    }[alarm["ComparisonOperator"]]
-    breaching = 0
-    for minute in minutes[-alarm["EvaluationPeriods"] :]:
-        values = [
-            one.value
-            for one in minute
-            if (one.namespace, one.name, one.dimensions)
-            == (alarm["Namespace"], alarm["MetricName"], ((dimension, value),))
-        ]
-        if values:
-            breaching += compare({"Sum": sum, "Maximum": max}[alarm["Statistic"]](values), float(alarm["Threshold"]))
-        else:
-            breaching += alarm["TreatMissingData"] == "breaching"
-    return breaching >= alarm["DatapointsToAlarm"]
+@pytest.fixture(params=[1, 2, 6], ids="{} more datapoints".format)
+def more(request: pytest.FixtureRequest) -> int:
+    """By how many datapoints CloudWatch looks further back than it must. It does not say."""
+    found: int = request.param
+    return found
 
 
-def alarms(scaler: DeployedScaler) -> set[str]:
-    return {name for name in ALARMS if in_alarm(name, scaler.minutes)}
+def alarms(scaler: DeployedScaler, more: int) -> set[str]:
+    """The alarms that are in ALARM now."""
+    return {name for name in ALARMS if history(name, scaler, more)[-1] == ALARM}
+
+
+def history(name: str, scaler: DeployedScaler, more: int) -> list[str]:
+    """The states of an alarm, minute by minute."""
+    return states(ALARMS[name], scaler.sent, scaler.minutes, more)
+
+
+def changes(found: list[str]) -> list[str]:
+    """The states that follow one another."""
+    return [state for state, _ in groupby(found)]
 
 
 def test_every_alarm_watches_a_metric_that_is_sent(sent: list[Sent]) -> None:
     known = {(one.namespace, one.name, one.dimensions) for one in sent}
     for name, alarm in ALARMS.items():
-        dimensions = tuple((one["Name"], one["Value"]) for one in alarm["Dimensions"])
-        if alarm["Namespace"].startswith("AWS/"):
-            assert (alarm["Namespace"], alarm["MetricName"], dimensions[0][0]) in OF_AWS, name
+        metric = watched(alarm)
+        if metric.namespace.startswith("AWS/"):
+            assert (metric.namespace, metric.name, metric.dimensions[0][0]) in OF_AWS, name
         else:
-            assert (alarm["Namespace"], alarm["MetricName"], dimensions) in known, name
-    assert ALARMS["InvocationsFailingAlarm"]["Dimensions"][0]["Value"] == "ScalerFunction"
-    assert ALARMS["UndeliveredScheduleAlarm"]["Dimensions"][0]["Value"] == "UndeliveredSchedulesQueue.QueueName"
+            assert (metric.namespace, metric.name, metric.dimensions) in known, name
+    assert watched(ALARMS["InvocationsFailingAlarm"]).dimensions[0][1] == "ScalerFunction"
+    assert watched(ALARMS["FailedEventsAlarm"]).dimensions[0][1] == "FailedEventsQueue.QueueName"
+    assert watched(ALARMS["UndeliveredScheduleAlarm"]).dimensions[0][1] == "UndeliveredSchedulesQueue.QueueName"
 
 
-def test_while_all_is_well_there_is_no_alarm(scaler: DeployedScaler) -> None:
+def test_while_all_is_well_there_is_no_alarm(scaler: DeployedScaler, more: int) -> None:
     scaler.deploy([shop(scaler), shop(scaler, "surging", step(240, 1200, at=200))])
-    for _ in range(8):
-        scaler.run(1)
-        assert alarms(scaler) == set()
+    scaler.run(10)
+    assert {name for name in ALARMS if ALARM in history(name, scaler, more)} == set()
 
 
-def test_two_minutes_without_a_look_are_an_alarm(scaler: DeployedScaler) -> None:
+@pytest.mark.parametrize("begins", [0.0, 29.0, 44.0, 46.0, 58.0])
+def test_however_unevenly_the_rule_fires_there_is_no_alarm(tmp_path: Path, more: int, begins: float) -> None:
+    scaler = DeployedScaler(tmp_path, begins)
     scaler.deploy([shop(scaler)])
+    # EventBridge fires once within each minute, somewhere; for five minutes not at all, as no promise forbids.
+    scaler.beat([1, 119, 61, 59, 58, 62, 2, 118, 60, 300, 30, 90, 117, 3, 60])
+    slow = [replace(one, late=14.0) for one in scaler.sent]  # As long as a record may take into CloudWatch.
+    assert ALARM not in states(ALARMS["NoLookAlarm"], slow, scaler.minutes, more)
+
+
+@pytest.mark.parametrize("begins", [0.0, 20.0, 40.0, 59.0])
+def test_two_minutes_without_a_look_are_an_alarm(tmp_path: Path, more: int, begins: float) -> None:
+    scaler = DeployedScaler(tmp_path, begins)
+    scaler.deploy([shop(scaler)])
+    scaler.run(4)
+    stopped = scaler.sim.clock.t
+    scaler.sleep(5)
+    alarm_at = 60 * (1 + history("NoLookAlarm", scaler, more).index(ALARM))
+    assert 110 <= alarm_at - stopped <= 180
+    assert alarms(scaler, more) == {"NoLookAlarm"}
+    scaler.run(2)
+    assert alarms(scaler, more) == set()
+
+
+def test_a_first_deployment_is_no_alarm_unless_nothing_looks(tmp_path: Path, more: int) -> None:
+    scaler = DeployedScaler(tmp_path)
+    scaler.deploy([shop(scaler)])
+    scaler.sleep(2)  # The rule fires within two minutes.
     scaler.run(3)
-    scaler.sleep(1)
-    assert alarms(scaler) == set()
-    scaler.sleep(1)
-    assert alarms(scaler) == {"NoLookAlarm"}
-    scaler.run(1)
-    assert alarms(scaler) == set()
+    assert changes(history("NoLookAlarm", scaler, more)) == ["INSUFFICIENT_DATA", "OK"]
+    never = states(ALARMS["NoLookAlarm"], [], 10, more)
+    assert never.index(ALARM) == 5
 
 
-def test_a_loop_that_cannot_read_its_state_is_an_alarm(scaler: DeployedScaler) -> None:
+def test_a_loop_that_cannot_read_its_state_is_an_alarm(scaler: DeployedScaler, more: int) -> None:
     scaler.deploy([shop(scaler)])
     scaler.run(2)
     scaler.sim.store.errors["poll"] = [AccessDenied("Query", "AccessDeniedException")] * 1000
-    scaler.run(3)
-    assert alarms(scaler) == {"NoLookAlarm", "ErrorsAlarm"}
+    scaler.run(4)
+    assert alarms(scaler, more) == {"NoLookAlarm", "ErrorsAlarm"}
 
 
-def test_errors_of_one_minute_are_no_alarm_but_of_three_are(scaler: DeployedScaler) -> None:
+def test_errors_of_one_minute_are_no_alarm_but_of_three_are(scaler: DeployedScaler, more: int) -> None:
     one = shop(scaler)
     scaler.deploy([one])
-    scaler.run(2)
+    scaler.run(3)
     scaler.sim.ecs.refusals[one.key] = AccessDenied("DescribeServices", "AccessDeniedException")
-    scaler.run(1)
-    assert alarms(scaler) == set()
     scaler.run(2)
-    assert alarms(scaler) == {"ErrorsAlarm"}
+    assert alarms(scaler, more) == set()
+    scaler.run(2)
+    assert alarms(scaler, more) == {"ErrorsAlarm"}
 
 
-def test_five_minutes_at_the_maximum_are_an_alarm(scaler: DeployedScaler) -> None:
+def test_five_minutes_at_the_maximum_are_an_alarm(scaler: DeployedScaler, more: int) -> None:
     scaler.deploy([shop(scaler), shop(scaler, "small", 1200.0, MaxCapacity=8)])
-    scaler.run(4)
-    assert alarms(scaler) == set()
+    scaler.run(5)
+    assert alarms(scaler, more) == set()
     scaler.run(1)
-    assert alarms(scaler) == {"AtMaximumAlarm"}
+    assert alarms(scaler, more) == {"AtMaximumAlarm"}
 
 
-def test_data_that_stays_away_for_two_minutes_is_an_alarm(scaler: DeployedScaler) -> None:
+def test_data_that_stays_away_for_two_minutes_is_an_alarm(scaler: DeployedScaler, more: int) -> None:
     scaler.deploy([shop(scaler), shop(scaler, "silent")])
     scaler.run(2)
-    scaler.sim.metrics.silent["shops/silent"] = lambda start: 4 if start >= 120 else 0
-    scaler.run(1)
-    assert alarms(scaler) == set()
-    scaler.run(1)
-    assert alarms(scaler) == {"StaleDataAlarm"}
+    silent_from = scaler.sim.clock.t
+    scaler.sim.metrics.silent["shops/silent"] = lambda start: 4 if start >= silent_from else 0
+    scaler.run(2)
+    assert alarms(scaler, more) == set()
+    scaler.run(2)
+    assert alarms(scaler, more) == {"StaleDataAlarm"}
     scaler.sim.metrics.silent.clear()
-    scaler.run(1)
-    assert alarms(scaler) == set()
+    scaler.run(2)
+    assert alarms(scaler, more) == set()
 
 
-def test_another_scaler_on_a_service_is_an_alarm(scaler: DeployedScaler) -> None:
+@pytest.mark.parametrize("begins", [0.0, 20.0, 58.0])
+@pytest.mark.parametrize("from_", range(120, 180, 10))
+def test_data_that_stays_away_for_less_than_a_minute_is_no_alarm(
+    tmp_path: Path, more: int, begins: float, from_: int
+) -> None:
+    scaler = DeployedScaler(tmp_path, begins)
+    scaler.deploy([shop(scaler, "silent")])
+    scaler.sim.metrics.silent["shops/silent"] = lambda start: 4 if from_ <= start < from_ + 50 else 0
+    scaler.beat([60, 60, 3, 57, 60, 60, 60])  # One invocation is taken over from after seconds.
+    assert ALARM not in history("StaleDataAlarm", scaler, more)
+
+
+def test_another_scaler_on_a_service_is_an_alarm(scaler: DeployedScaler, more: int) -> None:
     scaler.deploy([shop(scaler), shop(scaler, "contested")])
     scaler.sim.scalable.found["shops/contested"] = "scale-out, scale-in"
-    scaler.run(2)
-    assert alarms(scaler) == {"ConflictAlarm"}
+    scaler.run(3)
+    assert alarms(scaler, more) == {"ConflictAlarm"}
 
 
-def test_launches_that_fail_are_an_alarm(scaler: DeployedScaler) -> None:
-    broken = shop(scaler, "broken", step(240, 1200, at=20))
+def test_launches_that_fail_are_an_alarm(scaler: DeployedScaler, more: int) -> None:
+    broken = shop(scaler, "broken", step(240, 1200, at=40))
     scaler.deploy([broken])
     scaler.sim.fleet(broken).broken = "CannotPullContainerError: no such image"
     scaler.run(6)
-    assert alarms(scaler) == {"LaunchFailuresAlarm"}
+    assert alarms(scaler, more) == {"LaunchFailuresAlarm"}
 
 
-def test_invalid_policies_are_an_alarm_until_they_are_mended(scaler: DeployedScaler) -> None:
+def test_invalid_policies_are_one_alarm_until_they_are_mended(scaler: DeployedScaler, more: int) -> None:
     services = [shop(scaler)]
     scaler.deploy(services)
-    scaler.run(1)
+    scaler.run(2)
     scaler.document.write_text("Services: []")
-    scaler.run(1)
-    assert alarms(scaler) == {"PolicyInvalidAlarm"}
+    scaler.run(2)
+    assert alarms(scaler, more) == {"PolicyInvalidAlarm"}
+    scaler.run(6)
     scaler.deploy(services)
-    scaler.run(5)
-    assert alarms(scaler) == set()
+    scaler.run(5 + more)
+    assert changes(history("PolicyInvalidAlarm", scaler, more)) == [OK, ALARM, OK]
 
 
-def test_a_refused_directive_is_one_alarm_though_it_is_tried_three_times(scaler: DeployedScaler) -> None:
+def test_a_refused_directive_is_one_alarm_though_it_is_tried_three_times(scaler: DeployedScaler, more: int) -> None:
     scaler.deploy([shop(scaler)])
     scaler.run(1)
-    was_in_alarm = []
-    for minute in range(10):
-        scaler.run(1)
+    for minute in range(10 + more):
         if minute in (0, 1, 3):  # Lambda tries again after one minute and after two more.
-            scaler.minutes[-1] += scaler.invoke(REFUSED)
-        was_in_alarm.append(alarms(scaler) == {"DirectiveRefusedAlarm"})
-    assert was_in_alarm == [True] * 8 + [False] * 2
-    assert alarms(scaler) == set()
+            scaler.invoke(REFUSED)
+        scaler.run(1)
+    found = history("DirectiveRefusedAlarm", scaler, more)
+    assert changes(found) == [OK, ALARM, OK]
+    assert found.count(ALARM) >= 8
+
+
+def of_aws(name: str, at: float, value: float, late: float = 0.0) -> Sent:
+    """A value of the metric of AWS's that an alarm watches."""
+    metric = watched(ALARMS[name])
+    return Sent(metric.namespace, metric.name, metric.dimensions, "Count", value, at, late)
+
+
+def test_an_invocation_that_fails_now_and_then_is_no_alarm(more: int) -> None:
+    failed = [of_aws("InvocationsFailingAlarm", 60 * minute + 20, minute % 4 > 0) for minute in range(40)]
+    assert ALARM not in states(ALARMS["InvocationsFailingAlarm"], failed, 40, more)
+
+
+def test_invocations_that_fail_for_five_minutes_are_an_alarm(more: int) -> None:
+    failed = [of_aws("InvocationsFailingAlarm", 60 * minute + 20, minute >= 10) for minute in range(20)]
+    assert states(ALARMS["InvocationsFailingAlarm"], failed, 20, more).index(ALARM) == 14
+
+
+@pytest.mark.parametrize("name", ["FailedEventsAlarm", "UndeliveredScheduleAlarm"])
+@pytest.mark.parametrize("late", [0.0, 300.0, 900.0])
+def test_a_message_is_an_alarm_for_as_long_as_it_waits(more: int, name: str, late: float) -> None:
+    """As SQS reports: on a new queue for six hours, then nothing; again with the message, and when it is deleted."""
+    hour, came, gone = 60, 20 * 60, 40 * 60
+    told = [
+        of_aws(name, 60 * minute, waiting, late)
+        for begins, waiting in ((0, 0), (came, 1), (gone, 0))
+        for minute in range(begins, begins + 6 * hour)
+    ]
+    found = states(ALARMS[name], told, gone + 8 * hour, more)
+    assert changes(found[16:]) == [OK, ALARM, OK]
+    began, ended = found.index(ALARM), len(found) - found[::-1].index(ALARM)
+    # Within what SQS may be late, and a period, in which a count that is over still counts.
+    assert came <= began <= came + 16
+    assert gone <= ended <= gone + 31
 
 
 def test_alarms_tell_the_topic_when_they_begin_and_when_they_are_over() -> None:

@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from tests.unit.emitted import DeployedScaler
-from tests.unit.template import ROOT, STACK, of_type, stack
+from tests.unit.template import ROOT, SOURCE, STACK, of_type, stack
 from tests.unit.test_monitoring import OF_THE_LOOP, everything_sent
 
 GUIDE = (ROOT / "docs" / "operations.md").read_text()
@@ -61,7 +62,9 @@ def test_resources_that_are_named_are_in_the_template() -> None:
     named = re.findall(r"--logical-resource-id (\w+)", GUIDE)
     assert named
     assert set(named) <= set(stack())
-    assert set(re.findall(r"`(\w+QueueUrl)`", GUIDE)) == {"FailedEventsQueueUrl", "UndeliveredSchedulesQueueUrl"}
+    outputs = yaml_parse(SOURCE)["Outputs"]
+    assert set(re.findall(r"OutputKey=='(\w+)'", GUIDE)) == {"FailedEventsQueueUrl", "UndeliveredSchedulesQueueUrl"}
+    assert set(re.findall(r"OutputKey=='(\w+)'", GUIDE)) <= set(outputs)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -27,7 +27,7 @@ MEMORY_GB = 0.25  # MemorySize of the template.
 OVERLAP = 2.5  # Seconds, on average, until an invocation that was taken over from looks again and ends.
 # Metrics that are published about the loop, and about each service: one of them only in hours with a scale-out.
 LOOP_METRICS, SERVICE_METRICS, SCALE_OUT_METRICS = 10, 7, 1
-ALARMS = 10  # Of the template.
+ALARMS = 11  # Of the template.
 # Bytes of log at INFO in an hour, metrics included: of the loop, and of each service.
 LOOP_LOG, SERVICE_LOG = 79_000, 37_000
 # Writes of memory for one service in a day: two for each of 20 activities, and one for each 30 s of two hours in which

@@ -44,7 +44,7 @@ class _Service:
 class _Minute:
     """What the loop did since the last summary."""
 
-    until: float
+    since: float
     looks: int = 0
     looks_again: int = 0
     slowest: float = 0.0
@@ -64,7 +64,7 @@ class LogReport:
     ) -> None:
         self._logger, self._namespace, self._clock, self._observed = logger, namespace, clock, observed
         self._services: dict[str, _Service] = {}
-        self._minute = _Minute(until=clock.now() + SUMMARY_EVERY)
+        self._minute = _Minute(since=clock.now())
 
     def started(self, epoch: int, services: int) -> None:
         """This invocation decides now."""
@@ -151,12 +151,12 @@ class LogReport:
             self._logger.error(message, extra={"service": name or None, "error": str(error)})
 
     def _summarize_in_time(self) -> None:
-        if self._clock.now() >= self._minute.until:
+        if self._clock.now() >= self._minute.since + SUMMARY_EVERY:
             self._summarize()
 
     def _summarize(self) -> None:
         now = self._clock.now()
-        minute, self._minute = self._minute, _Minute(until=now + SUMMARY_EVERY)
+        minute, self._minute = self._minute, _Minute(since=now)
         if not minute.looks and not minute.errors:
             return
         brief = {
@@ -171,16 +171,17 @@ class LogReport:
         }
         figures = {"looks": minute.looks, "looks_again": minute.looks_again, "slowest_look": round(minute.slowest, 3)}
         self._logger.info("summary", extra={**figures, "errors": minute.errors, "services": brief})
-        self._emit(
-            {
-                "Looks": (MetricUnit.Count, minute.looks),
-                "LooksAgain": (MetricUnit.Count, minute.looks_again),
-                "LookSeconds": (MetricUnit.Seconds, minute.slowest),
-                "Errors": (MetricUnit.Count, sum(minute.errors.values())),
-                "MetricsRead": (MetricUnit.Count, minute.metrics_read),
-                **(_fleet_metrics(self._services.values()) if minute.looks else {}),
-            }
-        )
+        of_loop: Values = {
+            "Looks": (MetricUnit.Count, minute.looks),
+            "LooksAgain": (MetricUnit.Count, minute.looks_again),
+            "LookSeconds": (MetricUnit.Seconds, minute.slowest),
+            "Errors": (MetricUnit.Count, sum(minute.errors.values())),
+            "MetricsRead": (MetricUnit.Count, minute.metrics_read),
+        }
+        # Not after seconds: two of them around the turn of a minute would pass for two minutes of trouble.
+        if minute.looks and now - minute.since >= SUMMARY_EVERY / 2:
+            of_loop |= _fleet_metrics(self._services.values())
+        self._emit(of_loop)
         for name, service in self._services.items():
             values = _service_metrics(service, now, observed=name in self._observed)
             self._emit(values, name, Load=_shown(service.decision))
