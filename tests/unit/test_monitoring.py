@@ -384,6 +384,17 @@ def test_launches_that_fail_are_an_alarm(scaler: DeployedScaler, more: int) -> N
     assert alarms(scaler, more) == {"LaunchFailuresAlarm"}
 
 
+def test_a_service_that_is_only_observed_is_no_alarm(scaler: DeployedScaler, more: int) -> None:
+    """Application Auto Scaling goes on scaling it, it is busier than its MaxCapacity, and then it falls silent."""
+    tried = shop(scaler, "tried", 1200.0, MaxCapacity=8, Mode="observe")
+    scaler.sim.scalable.found[tried.key] = "scale-out, scale-in"
+    scaler.deploy([tried])
+    scaler.run(7)
+    scaler.sim.metrics.silent[tried.key] = lambda start: 4
+    scaler.run(4)
+    assert {name for name in ALARMS if ALARM in history(name, scaler, more)} == set()
+
+
 def test_invalid_policies_are_one_alarm_until_they_are_mended(scaler: DeployedScaler, more: int) -> None:
     services = [shop(scaler)]
     scaler.deploy(services)

@@ -5,7 +5,7 @@ the loop once a minute, not when the handler ends fourteen minutes later; at mos
 what they cost: docs/operations.md, docs/cost.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -180,7 +180,7 @@ class LogReport:
         }
         # Not after seconds: two of them around the turn of a minute would pass for two minutes of trouble.
         if minute.looks and now - minute.since >= SUMMARY_EVERY / 2:
-            of_loop |= _fleet_metrics(self._services.values())
+            of_loop |= _fleet_metrics(self._services, self._observed)
         self._emit(of_loop)
         for name, service in self._services.items():
             values = _service_metrics(service, now, observed=name in self._observed)
@@ -210,15 +210,19 @@ def emit_count(namespace: str, metric: str) -> None:
     metrics.flush_metrics()
 
 
-def _fleet_metrics(services: Iterable[_Service]) -> Values:
-    """How many services were decided for, and are in trouble: for alarms, which cannot know the policy document."""
-    decisions = [service.decision for service in services if service.decision is not None]
-    launches = [decision.memory.launch for decision in decisions]
+def _fleet_metrics(services: Mapping[str, _Service], observed: frozenset[str]) -> Values:
+    """How many services were decided for, and are in trouble: for alarms, which cannot know the policy document.
+
+    Of those that are only observed none counts: nothing depends on them, and another scaler may act on them as yet.
+    """
+    decisions = {name: service.decision for name, service in services.items() if service.decision is not None}
+    scaled = [decision for name, decision in decisions.items() if name not in observed]
+    launches = [decision.memory.launch for decision in scaled]
     counts = {
         "ServicesDecided": len(decisions),
-        "ServicesAtMaximum": sum(decision.at_maximum for decision in decisions),
-        "ServicesWithStaleData": sum(decision.stale for decision in decisions),
-        "ServicesInConflict": sum(bool(decision.memory.conflict) for decision in decisions),
+        "ServicesAtMaximum": sum(decision.at_maximum for decision in scaled),
+        "ServicesWithStaleData": sum(decision.stale for decision in scaled),
+        "ServicesInConflict": sum(bool(decision.memory.conflict) for decision in scaled),
         "ServicesWithLaunchFailures": sum(launch is not None and launch.failed > 0 for launch in launches),
     }
     return {metric: (MetricUnit.Count, count) for metric, count in counts.items()}
