@@ -182,7 +182,7 @@ def test_a_file_that_cannot_be_written_is_one_line(scaled: LocalAws, tmp_path: P
         (f"import --cluster {CLUSTER} --service other", f"cluster {CLUSTER} has no service other: look at --cluster"),
         (f"import --cluster other --service {SERVICE}", "there is no cluster other: look at --cluster and --region"),
         (IMPORT, "has no scalable target in us-east-1: Application Auto Scaling does not scale it"),
-        (f"{IMPORT} --profile nobody", "The config profile (nobody) could not be found: give another --profile"),
+        (f"{IMPORT} --profile nobody", "The config profile (nobody) could not be found: give another --aws-profile"),
     ],
 )
 def test_what_cannot_be_imported_is_one_line_and_exit_code_1(
@@ -217,7 +217,9 @@ def test_a_missing_permission_is_named(scaled: LocalAws, tmp_path: Path, operati
     scaled.fail(operation, "AccessDeniedException")
     done = run(scaled, IMPORT, tmp_path)
     assert (done.code, done.out) == (1, "")
-    assert done.err.endswith(f"{operation} is not allowed: permit {PERMISSIONS[operation]}\n")
+    assert done.err.endswith(
+        f"{operation} is not allowed (A fault that a test planted): permit {PERMISSIONS[operation]}\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ def test_an_error_of_aws_says_what_to_do(scaled: LocalAws, tmp_path: Path, code:
 def test_without_credentials_or_region_it_says_what_to_give(aws: LocalAws, tmp_path: Path) -> None:
     stranger, nowhere = run(aws, IMPORT, tmp_path, without="ACCESS_KEY"), run(aws, IMPORT, tmp_path, without="REGION")
     name = f"fastscaler: {CLUSTER}/{SERVICE}"
-    assert stranger.err == f"{name}: no AWS credentials were found: sign in, or give --profile\n"
+    assert stranger.err == f"{name}: no AWS credentials were found: sign in, or give an --aws-profile that has some\n"
     assert nowhere.err == f"{name}: no AWS Region is known: give --region\n"
     assert (stranger.code, nowhere.code) == (1, 1)
 

@@ -18,6 +18,7 @@ import pytest
 from demo.account import CLUSTER, SERVICE, TABLE, Account
 from demo.local_aws import LocalAws
 from fastscaler.aws.dynamodb import Table
+from fastscaler.cli.stack_options import PERMISSIONS
 from fastscaler.scaling.memory import Change, Memory
 from fastscaler.scaling.observation import Floor
 from tests.integration.shop import sdk_of
@@ -130,7 +131,16 @@ def test_without_the_right_to_read_the_log_the_rest_is_shown(aws: LocalAws) -> N
     done = run(aws, "status --stack fastscaler")
     assert done.code == 0
     assert f"{KEY}: 4 tasks" in done.out
-    assert "the log may not be read" in done.out
+    assert "permit logs:FilterLogEvents" in done.out
+
+
+def test_a_busy_log_is_no_missing_permission(aws: LocalAws) -> None:
+    aws.fail("FilterLogEvents", "ThrottlingException", status=400)
+    done = run(aws, "status --stack fastscaler")
+    assert (done.code, done.err) == (0, "")
+    assert f"{KEY}: 4 tasks" in done.out
+    assert "AWS asks for fewer calls (FilterLogEvents)" in done.out
+    assert "allowed" not in done.out
 
 
 COMMANDS = [
@@ -147,20 +157,21 @@ COMMANDS = [
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_wrong_stack_name(aws: LocalAws, command: str) -> None:
     line = refused(aws, command.replace("fastscaler", "nope"))
-    assert line == "fastscaler: stack nope: there is no stack nope: look at --stack, --region and --profile"
+    assert line == "fastscaler: stack nope: there is no such stack: look at --stack, --region and --aws-profile"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_stack_without_fastscaler(aws: LocalAws, command: str) -> None:
-    assert "stack other has no StateTable: it is no FastScaler" in refused(aws, command.replace("fastscaler", "other"))
+    assert "stack other: it has no StateTable, so it is no FastScaler" in refused(
+        aws, command.replace("fastscaler", "other")
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_credentials_no_region_and_no_such_profile(aws: LocalAws, command: str) -> None:
     assert "no AWS credentials were found: sign in" in refused(aws, command, without="ACCESS_KEY")
     assert "no AWS Region is known: give --region" in refused(aws, command, without="REGION")
-    option = "--aws-profile" if command.startswith("drill") else "--profile"
-    assert "give another" in refused(aws, f"{command} {option} nope")
+    assert "give another --aws-profile" in refused(aws, f"{command} --aws-profile nope")
 
 
 @pytest.mark.parametrize(
@@ -175,6 +186,13 @@ def test_no_credentials_no_region_and_no_such_profile(aws: LocalAws, command: st
 def test_what_aws_refuses_is_one_line_with_what_to_do(aws: LocalAws, operation: str, code: str, said: str) -> None:
     aws.fail(operation, code, status=400)
     assert said in refused(aws, "status --stack fastscaler")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("operation", ["ListStackResources", "Query"])
+def test_a_missing_permission_is_named(aws: LocalAws, command: str, operation: str) -> None:
+    aws.fail(operation, "AccessDeniedException", status=400)
+    assert refused(aws, command).endswith(f": permit {PERMISSIONS[operation]}")
 
 
 def test_a_service_that_is_not_in_the_document(aws: LocalAws) -> None:

@@ -111,7 +111,7 @@ def test_a_file_is_never_overwritten_by_mistake(aws: LocalAws, tmp_path: Path) -
         (RECORD, 1, "its load balancer has counted no request in 24 hours: try more --hours"),
         (f"record --cluster {CLUSTER} --service other", 1, f"cluster {CLUSTER} has no service other: look at"),
         (f"record --cluster other --service {SERVICE}", 1, "there is no cluster other: look at --cluster"),
-        (f"{RECORD} --profile nobody", 1, "The config profile (nobody) could not be found: give another --profile"),
+        (f"{RECORD} --profile nobody", 1, "The config profile (nobody) could not be found: give another --aws-profile"),
         (f"{RECORD} --hours 0", 2, "--hours 0: must be from 1 to 360"),
         (f"{RECORD} --hours 361", 2, "--hours 361: must be from 1 to 360"),
         (f"record --cluster a:b --service {SERVICE}", 2, "--cluster a:b: must be the name, not the ARN"),
@@ -143,10 +143,13 @@ def test_a_missing_permission_is_named(aws: LocalAws, tmp_path: Path, operation:
     aws.fail(operation, "AccessDeniedException")
     done = run(aws, RECORD, tmp_path)
     assert (done.code, done.out) == (1, "")
-    assert done.err.endswith(f"{operation} is not allowed: permit {PERMISSIONS[operation]}\n")
+    assert done.err.endswith(
+        f"{operation} is not allowed (A fault that a test planted): permit {PERMISSIONS[operation]}\n"
+    )
 
 
 def test_without_credentials_it_says_what_to_give(aws: LocalAws, tmp_path: Path) -> None:
     done = run(aws, RECORD, tmp_path, without="ACCESS_KEY")
     assert (done.code, done.out) == (1, "")
-    assert done.err == f"fastscaler: {CLUSTER}/{SERVICE}: no AWS credentials were found: sign in, or give --profile\n"
+    said = "no AWS credentials were found: sign in, or give an --aws-profile that has some"
+    assert done.err == f"fastscaler: {CLUSTER}/{SERVICE}: {said}\n"

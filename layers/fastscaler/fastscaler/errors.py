@@ -36,6 +36,14 @@ class Unavailable(AwsError):
     """No usable answer (5xx, time-out, connection lost): the call may or may not have taken effect."""
 
 
+class Misconfigured(AwsError):
+    """The AWS settings of this machine cannot be used: files, environment variables, a sign-in. AWS was not asked."""
+
+
+class NotReady(AwsError):
+    """What is deployed cannot be used yet, or any more; `message` says what to do."""
+
+
 class AnswerLost(Unavailable):
     """A function was asked, and its answer will not come: it may run all the same."""
 

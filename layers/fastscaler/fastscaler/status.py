@@ -85,14 +85,14 @@ class ServiceStatus:
 class Status:
     """The whole stack at `at`. `last_look`: epoch seconds; None where the log of `LOG_WINDOW` says nothing of it.
 
-    `log_error`: why the log could not be read; load and reasons are missing then.
+    `log_error`: why the log could not be read now; load and reasons are those heard before, or missing.
     """
 
     stack: str
     at: float
     epoch: int
     last_look: float | None
-    log_error: str
+    log_error: AwsError | None
     services: tuple[ServiceStatus, ...]
 
     @property
@@ -164,11 +164,11 @@ def status(
     document: Document,
     stored: "Takeover",
     states: Mapping[str, ServiceState | AwsError],
-    log: Heard | AwsError,
+    told: Heard,
+    log_error: AwsError | None,
     now: float,
 ) -> Status:
     """The status at `now` (epoch seconds) of every service of `document`."""
-    told = log if isinstance(log, Heard) else Heard()
     services = [
         _service_status(
             document,
@@ -180,8 +180,7 @@ def status(
         )
         for service in document.services
     ]
-    error = "" if isinstance(log, Heard) else str(log)
-    return Status(stack, now, stored.epoch, told.last_look, error, tuple(services))
+    return Status(stack, now, stored.epoch, told.last_look, log_error, tuple(services))
 
 
 def _service_status(

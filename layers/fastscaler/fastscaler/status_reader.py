@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from fastscaler.errors import AccessDenied, AwsError, NotFound, Throttled, Unavailable
+from fastscaler.errors import AccessDenied, AwsError, NotFound, NotReady, Throttled, Unavailable
 from fastscaler.policies import load_last_good
 from fastscaler.ports import Clock, ServiceApi
 from fastscaler.scaling.policy import Document
@@ -64,12 +64,13 @@ class StatusReader:
         self._document_at = 0.0
 
     def read(self) -> Status:
-        """The status now. Raises AwsError; a log that may not be read is part of the answer."""
+        """The status now. Raises AwsError; a log that cannot be read is part of the answer."""
         now = self._clock.now()
         document = self.document()
         stored = self._source.table.read_all()
         states = self._source.ecs.describe([service.key for service in document.services])
-        return status(self._source.name, document, stored, states, self._listen(now), now)
+        log_error = self._listen(now)
+        return status(self._source.name, document, stored, states, self._heard or Heard(), log_error, now)
 
     def document(self) -> Document:
         """The policy document that the loop runs. Raises AwsError."""
@@ -83,20 +84,21 @@ class StatusReader:
         """Seconds between two refreshes: `wanted`, or more where there are so many services that ECS would mind."""
         return max(wanted, len(self.document().services) / DESCRIBED_A_SECOND)
 
-    def _listen(self, now: float) -> Heard | AwsError:
+    def _listen(self, now: float) -> AwsError | None:
+        """Adds what is new of the log to what was heard; or why it cannot be read now."""
         since = self._read_until - LATE if self._heard else now - LOG_WINDOW
         try:
             self._heard = heard(self._source.log.read(since), self._heard)
-        except (AccessDenied, Throttled, Unavailable) as error:
+        except (AccessDenied, NotFound, Throttled, Unavailable) as error:
             return error
         self._read_until = now
-        return self._heard
+        return None
 
 
 def running_document(source: Source) -> Document:
-    """The policy document that the loop runs and keeps in its table. Raises AwsError, NotFound before the first run."""
+    """The policy document that the loop runs and keeps in its table. Raises AwsError, NotReady before the first run."""
     found = load_last_good(source.table)
     if found is None:
         why = "the loop has kept no policy document yet, as it does within two minutes of sam deploy"
-        raise NotFound("Query", "MISSING", f"{why} (sam logs tells more)")
+        raise NotReady("Query", "MISSING", f"{why}: see sam logs")
     return found.document

@@ -8,19 +8,19 @@ import pytest
 from botocore.stub import Stubber
 
 from fastscaler.aws.stack import Stack
-from fastscaler.errors import AccessDenied, NotFound
+from fastscaler.errors import AccessDenied, NotFound, NotReady
 
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 EVENT = {"Directive": "prewarm", "Cluster": "shop", "Service": "web", "Owner": "weekday", "MinCapacity": 5}
 
 
-def resource(kind: str, logical: str, physical: str) -> dict[str, Any]:
+def resource(kind: str, logical: str, physical: str, status: str = "CREATE_COMPLETE") -> dict[str, Any]:
     return {
         "ResourceType": kind,
         "LogicalResourceId": logical,
         "PhysicalResourceId": physical,
         "LastUpdatedTimestamp": 0,
-        "ResourceStatus": "CREATE_COMPLETE",
+        "ResourceStatus": status,
     }
 
 
@@ -79,13 +79,13 @@ def test_the_table_is_found_by_its_type(stubbed: Stubbed) -> None:
 
 def test_another_stack_is_told_apart(stubbed: Stubbed) -> None:
     stubbed.lists(resource("AWS::SQS::Queue", "Queue", "some-queue"))
-    with pytest.raises(NotFound, match="it is no FastScaler"):
+    with pytest.raises(NotFound, match="so it is no FastScaler"):
         stubbed.stack.resource("StateTable")
 
 
 def test_a_stack_that_does_not_exist_is_said_so(stubbed: Stubbed) -> None:
     stubbed.cloudformation.add_client_error("list_stack_resources", "ValidationError", http_status_code=400)
-    with pytest.raises(NotFound, match="there is no stack fastscaler"):
+    with pytest.raises(NotFound, match="there is no such stack"):
         stubbed.stack.schedules()
 
 
@@ -93,3 +93,27 @@ def test_a_denied_call_is_no_missing_stack(stubbed: Stubbed) -> None:
     stubbed.cloudformation.add_client_error("list_stack_resources", "AccessDenied", http_status_code=403)
     with pytest.raises(AccessDenied):
         stubbed.stack.schedules()
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("DELETE_COMPLETE", "rolled back or deleted; delete what is left with sam delete, and sam deploy again"),
+        ("CREATE_FAILED", "rolled back or deleted; delete what is left with sam delete, and sam deploy again"),
+        ("CREATE_IN_PROGRESS", "wait for sam deploy to end"),
+    ],
+)
+def test_what_was_rolled_back_or_is_not_there_yet_is_said_with_what_to_do(
+    stubbed: Stubbed, status: str, advice: str
+) -> None:
+    stubbed.lists(resource("AWS::DynamoDB::Table", "StateTable", "fastscaler-state", status))
+    with pytest.raises(NotReady) as refused:
+        stubbed.stack.resource("StateTable")
+    assert f"its StateTable is {status}: " in refused.value.message
+    assert advice in refused.value.message
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_IN_PROGRESS", "DELETE_FAILED"])
+def test_what_an_update_left_there_is_used(stubbed: Stubbed, status: str) -> None:
+    stubbed.lists(resource("AWS::DynamoDB::Table", "StateTable", "fastscaler-state", status))
+    assert stubbed.stack.resource("StateTable") == "fastscaler-state"

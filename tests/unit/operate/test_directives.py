@@ -14,7 +14,7 @@ from fastscaler.cli.service_option import keys_of
 from fastscaler.cli.stack_options import told_errors
 from fastscaler.directives import Observe, Rehearse, carry_out, parse_directive, to_answer
 from fastscaler.document.parse import parse_document
-from fastscaler.errors import AccessDenied, AwsError, DirectiveRefused, FunctionFailed, Throttled, Unavailable
+from fastscaler.errors import AccessDenied, AnswerLost, AwsError, DirectiveRefused, FunctionFailed, Throttled
 from fastscaler.scaling.observation import Floor, Pause
 from tests.unit.operate.build import API, NOW, WEB, Account, FakeClock
 
@@ -129,12 +129,12 @@ def test_a_service_that_aws_did_not_take_is_named_and_the_others_are_paused(
 ) -> None:
     stack.functions.refused = {WEB: Throttled("Invoke", "TooManyRequestsException")}
     line = refusal(stack, PAUSE, capsys, WEB, API)
-    assert line.startswith("fastscaler: shop/web: nothing was stored (Invoke: TooManyRequestsException): send it again")
+    assert line == "fastscaler: shop/web: nothing was stored: AWS asks for fewer calls (Invoke): try again in a minute"
     assert {one.service for one in stack.functions.stored} == {API}
 
 
 def test_a_call_that_was_cut_off_may_have_been_stored(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    stack.functions.refused = {WEB: Unavailable("Invoke", "ConnectionClosedError")}
+    stack.functions.refused = {WEB: AnswerLost("Invoke", "ConnectionClosedError")}
     assert "shop/web: it is not known whether it was stored" in refusal(stack, PAUSE, capsys, WEB, API)
 
 

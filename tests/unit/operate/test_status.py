@@ -8,8 +8,8 @@ from rich.console import Console
 
 from fastscaler.aws.function_log import Record
 from fastscaler.cli.status import as_data, print_status
-from fastscaler.cli.status_lines import page
-from fastscaler.errors import AccessDenied, NotFound, Throttled
+from fastscaler.cli.status_lines import page, warnings
+from fastscaler.errors import AccessDenied, NotFound, NotReady, Throttled
 from fastscaler.scaling.memory import Change, Launch
 from fastscaler.scaling.observation import Floor, Pause
 from fastscaler.status import ServiceStatus, Status
@@ -41,6 +41,10 @@ def only(account: Account) -> ServiceStatus:
 
 def screen(account: Account, width: int = 80) -> str:
     return "\n".join(line.plain for line in page(status_of(account), width))
+
+
+def on_one_line(account: Account) -> str:
+    return " ".join(screen(account).split())
 
 
 def piped(account: Account) -> str:
@@ -173,19 +177,38 @@ class TestTheLoop:
         assert found.services[0].desired == 4
         assert found.services[0].load is None
         assert not found.silent
-        assert "the log may not be read" in screen(account)
+        assert "FilterLogEvents is not allowed: permit logs:FilterLogEvents." in on_one_line(account)
 
-    def test_a_busy_log_costs_no_more(self) -> None:
+    def test_a_busy_log_costs_no_more_and_is_no_missing_permission(self) -> None:
         account = Account(WEB)
         account.log.error = Throttled("FilterLogEvents", "ThrottlingException")
         found = status_of(account)
         assert (found.services[0].desired, found.silent) == (4, False)
-        assert "FilterLogEvents" in screen(account)
+        said = on_one_line(account)
+        assert "Load and reasons are missing" in said
+        assert "AWS asks for fewer calls (FilterLogEvents): try again in a minute." in said
+        assert "allowed" not in said
+
+    def test_a_log_group_that_was_deleted_costs_no_more(self) -> None:
+        account = Account(WEB)
+        account.log.error = NotFound("FilterLogEvents", "ResourceNotFoundException", "The log group does not exist.")
+        assert status_of(account).services[0].desired == 4
+        assert "The log group does not exist" in on_one_line(account)
+
+    def test_what_was_heard_before_is_kept_while_the_log_is_busy(self) -> None:
+        account, clock = Account(WEB), FakeClock()
+        reader = StatusReader(account, clock)
+        reader.read()
+        clock.sleep(20)
+        account.log.error = Throttled("FilterLogEvents", "ThrottlingException")
+        found = reader.read()
+        assert found.services[0].load == 62.1
+        assert "Load and reasons are those of before" in "".join(line.plain for line in warnings(found, 200))
 
     def test_before_its_first_run_it_says_so(self) -> None:
         account = Account(WEB)
         account.table.document = None
-        with pytest.raises(NotFound, match="no policy document yet"):
+        with pytest.raises(NotReady, match="no policy document yet"):
             status_of(account)
 
     def test_of_a_log_only_what_is_new_is_read_again(self) -> None:

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 
-from fastscaler.aws.calls import READ, calling
+from fastscaler.aws.calls import READ
 from fastscaler.aws.cloudwatch import CloudWatch
 from fastscaler.aws.dynamodb import Table
 from fastscaler.aws.ecs import Ecs
 from fastscaler.aws.function_log import FunctionLog
 from fastscaler.aws.functions import INVOKE, Functions
+from fastscaler.aws.session import make_client, open_session
 from fastscaler.aws.stack import Stack
 
 if TYPE_CHECKING:
@@ -25,11 +26,8 @@ class Deployed:
 
     @classmethod
     def connect(cls, name: str, region: str | None, profile: str | None) -> "Deployed":
-        """The stack `name`; nothing is called yet. Raises AwsError."""
-        import boto3
-
-        with calling("connect"):
-            return cls(name, boto3.session.Session(region_name=region, profile_name=profile))
+        """The stack `name`; nothing of it is read yet. Raises AwsError."""
+        return cls(name, open_session(region, profile))
 
     @cached_property
     def stack(self) -> Stack:
@@ -68,6 +66,4 @@ class Deployed:
         return self.stack.resource("SyntheticMetricsFunction")
 
     def _client(self, service: str, config: Config = READ) -> Any:
-        make: Any = self._session.client
-        with calling("connect"):
-            return make(service, config=config)
+        return make_client(self._session, service, config)

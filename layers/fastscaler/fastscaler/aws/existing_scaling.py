@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore import xform_name
 
-from fastscaler.aws.calls import READ, calling
+from fastscaler.aws.calls import calling
+from fastscaler.aws.session import make_client, open_session
 from fastscaler.errors import NotFound
 
 if TYPE_CHECKING:
@@ -64,18 +65,8 @@ class ScalingReader:
     @classmethod
     def connect(cls, region: str | None, profile: str | None) -> "ScalingReader":
         """A reader with clients of its own. Raises AwsError."""
-        import boto3
-
-        with calling("connect"):
-            session = boto3.session.Session(region_name=region, profile_name=profile)
-            # The installed stubs do not have Application Auto Scaling.
-            make: Any = session.client
-            return cls(
-                make("application-autoscaling", config=READ),
-                session.client("cloudwatch", config=READ),
-                session.client("ecs", config=READ),
-                session.client("elbv2", config=READ),
-            )
+        session = open_session(region, profile)
+        return cls(*(make_client(session, name) for name in ("application-autoscaling", "cloudwatch", "ecs", "elbv2")))
 
     @property
     def region(self) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from fastscaler.aws.calls import READ, calling
+from fastscaler.aws.calls import calling
+from fastscaler.aws.session import make_client, open_session
 from fastscaler.errors import NotFound, Unavailable
 from fastscaler.scaling.policy import LoadBalancer
 
@@ -46,15 +47,8 @@ class RequestCounts:
     @classmethod
     def connect(cls, region: str | None, profile: str | None) -> "RequestCounts":
         """A reader with clients of its own. Raises AwsError."""
-        import boto3
-
-        with calling("connect"):
-            session = boto3.session.Session(region_name=region, profile_name=profile)
-            return cls(
-                session.client("cloudwatch", config=READ),
-                session.client("ecs", config=READ),
-                session.client("elbv2", config=READ),
-            )
+        session = open_session(region, profile)
+        return cls(*(make_client(session, name) for name in ("cloudwatch", "ecs", "elbv2")))
 
     def sources(self, cluster: str, service: str) -> list[Source]:
         """What sends requests to the service: several in a blue/green deployment, none without an ALB.

@@ -7,11 +7,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from fastscaler.aws.calls import calling
-from fastscaler.errors import NotFound, Rejected
+from fastscaler.errors import NotFound, NotReady, Rejected
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_scheduler import EventBridgeSchedulerClient
+
+# A resource that is not there, by its status, and what to do.
+LATER = "wait for sam deploy to end, and try again"
+AGAIN = "the stack was rolled back or deleted; delete what is left with sam delete, and sam deploy again"
+NOT_THERE = {
+    "CREATE_IN_PROGRESS": LATER,
+    "CREATE_FAILED": AGAIN,
+    "DELETE_IN_PROGRESS": AGAIN,
+    "DELETE_COMPLETE": AGAIN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +45,22 @@ class Stack:
         self._cloudformation, self._scheduler = cloudformation, scheduler
 
     def resource(self, logical_id: str) -> str:
-        """The physical id of a resource, by its name in the template. Raises AwsError."""
-        for _, found, physical in self._resources:
-            if found == logical_id and physical:
+        """The physical id of a resource, by its name in the template. Raises AwsError; NotReady where it is gone."""
+        for _, found, physical, status in self._resources:
+            if found != logical_id:
+                continue
+            if physical and status not in NOT_THERE:
                 return physical
-        raise NotFound("ListStackResources", "MISSING", f"stack {self.name} has no {logical_id}: it is no FastScaler")
+            why = f"its {logical_id} is {status}: {NOT_THERE.get(status, LATER)}"
+            raise NotReady("ListStackResources", status, why)
+        why = f"it has no {logical_id}, so it is no FastScaler, or was not deployed to its end"
+        raise NotFound("ListStackResources", "MISSING", why)
 
     def schedules(self) -> list[Schedule]:
         """The stack's schedules, in the order of their names. Raises AwsError."""
         found = []
-        for kind, logical, physical in self._resources:
-            if kind != "AWS::Scheduler::Schedule":
+        for kind, logical, physical, status in self._resources:
+            if kind != "AWS::Scheduler::Schedule" or status in NOT_THERE:
                 continue
             with calling("GetSchedule"):
                 schedule = self._scheduler.get_schedule(Name=physical)
@@ -61,19 +76,24 @@ class Stack:
         return sorted(found, key=lambda one: one.name)
 
     @cached_property
-    def _resources(self) -> list[tuple[str, str, str]]:
-        """Type, logical id and physical id of every resource."""
-        found = []
+    def _resources(self) -> list[tuple[str, str, str, str]]:
+        """Type, logical id, physical id and status of every resource; those of a stack that was rolled back too."""
+        found: list[tuple[str, str, str, str]] = []
         try:
             with calling("ListStackResources"):
                 for page in self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name):
                     found += [
-                        (one["ResourceType"], one["LogicalResourceId"], one.get("PhysicalResourceId", ""))
+                        (
+                            one["ResourceType"],
+                            one["LogicalResourceId"],
+                            one.get("PhysicalResourceId", ""),
+                            one["ResourceStatus"],
+                        )
                         for one in page["StackResourceSummaries"]
                     ]
         except Rejected as error:
             # CloudFormation's code for a stack that does not exist is ValidationError.
-            raise NotFound("ListStackResources", error.code, f"there is no stack {self.name}") from error
+            raise NotFound("ListStackResources", error.code, "there is no such stack") from error
         return found
 
 

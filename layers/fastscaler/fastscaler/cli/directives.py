@@ -13,10 +13,10 @@ import typer
 from fastscaler.cli.directive_lines import told
 from fastscaler.cli.failure import fail
 from fastscaler.cli.service_option import ServiceName, keys_of
-from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack, refusal
+from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack, refusal, why
 from fastscaler.clock import SystemClock
 from fastscaler.directives import DIRECTIONS
-from fastscaler.errors import FunctionFailed, Throttled, Unavailable
+from fastscaler.errors import AnswerLost, FunctionFailed, Throttled, Unavailable
 from fastscaler.ports import Clock
 
 if TYPE_CHECKING:
@@ -114,13 +114,17 @@ def send(deployed: "Deployed", keys: Sequence[str], event: Event, clock: Clock, 
     found: dict[str, list[Any]] = {"stored": [], "holds": [], "warnings": []}
     missed: dict[str, list[str]] = {}
     undone: list[str] = []
+    scaler = deployed.scaler
     for key in keys:
         cluster, _, service = key.partition("/")
         try:
-            answer = deployed.functions.invoke(deployed.scaler, {**event, "Cluster": cluster, "Service": service})
+            answer = deployed.functions.invoke(scaler, {**event, "Cluster": cluster, "Service": service})
+        except AnswerLost as error:
+            lost = f"it is not known whether it was stored ({error.code}): send it again"
+            missed.setdefault(lost, []).append(key)
+            continue
         except (Throttled, Unavailable) as error:
-            stored = "nothing was stored" if isinstance(error, Throttled) else "it is not known whether it was stored"
-            missed.setdefault(f"{stored} ({error})", []).append(key)
+            missed.setdefault(f"nothing was stored: {why(error)}", []).append(key)
             continue
         except FunctionFailed as error:
             if len(keys) == 1:
@@ -137,6 +141,6 @@ def send(deployed: "Deployed", keys: Sequence[str], event: Event, clock: Clock, 
                 typer.echo(line)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
-    undone += [f"{', '.join(them)}: {what}: send it again" for what, them in missed.items()]
+    undone += [f"{', '.join(them)}: {what}" for what, them in missed.items()]
     if undone:
         fail("; ".join(undone), 1)

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from fastscaler.errors import AccessDenied, AwsError, NotFound, Throttled, Unavailable
+from fastscaler.errors import AccessDenied, AwsError, Misconfigured, NotFound, NotReady, Throttled, Unavailable
 
 # Error codes of credentials that AWS knows and does not take; the codes of a missing permission are others.
 NOT_VALID = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId"}
@@ -16,36 +16,58 @@ NOT_VALID |= {"UnrecognizedClientException", "MissingAuthenticationToken"}
 # botocore's own errors of a sign-in that has ended, or was never made.
 SIGN_IN = {"CredentialRetrievalError", "LoginRefreshRequired", "LoginTokenLoadError", "SSOTokenLoadError"}
 SIGN_IN |= {"TokenRetrievalError", "UnauthorizedSSOTokenError", "NoAuthTokenError"}
+# What to look at where AWS cannot be reached; the messages name the address.
+NETWORK = "--region, AWS_ENDPOINT_URL if it is set, and the network"
+LOOK_AT = {
+    "ConnectTimeoutError": NETWORK,
+    "EndpointConnectionError": NETWORK,
+    "ProxyConnectionError": "HTTPS_PROXY and the network",
+    "SSLError": "AWS_CA_BUNDLE, and what opens TLS connections on the way",
+}
+# Actions that are called otherwise than their operation, and those behind credentials.
+NAMED = {"AssumeRole": "sts:AssumeRole", "AssumeRoleWithWebIdentity": "sts:AssumeRoleWithWebIdentity"}
 OF_A_SERVICE = "--cluster, --service and --region"
 
 
 def what_to_do(error: AwsError, cluster: str, permissions: Mapping[str, str], look_at: str = OF_A_SERVICE) -> str:
     """What is wrong, and what to do about it; `permissions` has the permission that each operation needs.
 
-    `look_at` are the options that name what may not have been found; `cluster` is empty where no option names it.
+    `look_at` are the options that name what may not have been found; `cluster` is empty where no option names it. The
+    AWS profile is --aws-profile, which all commands take: in drill, --profile is another thing.
     """
+    message = error.message.strip().rstrip(".:")
     if error.code == "NoRegionError":
         return "no AWS Region is known: give --region"
-    if error.code == "ProfileNotFound":
-        return f"{error.message}: give another --profile"
     if error.code == "InvalidRegionError":
-        return f"{error.message}: give another --region"
-    if error.code in ("NoCredentials", "PartialCredentialsError"):
-        return "no AWS credentials were found: sign in, or give --profile"
-    if error.code in NOT_VALID | SIGN_IN:
-        return f"AWS does not take the credentials ({error.code}): sign in again, or give another --profile"
+        return f"{message}: give another --region"
+    if error.code == "ProfileNotFound":
+        return f"{message}: give another --aws-profile"
+    if error.code == "NoCredentials":
+        return "no AWS credentials were found: sign in, or give an --aws-profile that has some"
+    if error.code in SIGN_IN:
+        return f"no AWS credentials could be had ({message}): sign in again, or give another --aws-profile"
+    if error.code in NOT_VALID:
+        return f"AWS does not take the credentials ({error.code}): sign in again, or give another --aws-profile"
     if error.code == "FailedResourceAccessException":  # Application Auto Scaling reads the alarms as the caller.
         return "reading the policies' alarms is not allowed: permit cloudwatch:DescribeAlarms"
+    if isinstance(error, Misconfigured):
+        return f"this machine's AWS settings cannot be used ({message}): correct them, or give another --aws-profile"
+    if isinstance(error, NotReady):
+        return error.message
     if isinstance(error, AccessDenied):
-        return f"{error.operation} is not allowed: permit {permissions.get(error.operation, error.operation)}"
+        needed = {**NAMED, **permissions}.get(error.operation, error.operation)
+        said = f" ({message})" if message else ""
+        return f"{error.operation} is not allowed{said}: permit {needed}"
     if cluster and error.code == "ClusterNotFoundException":
         return f"there is no cluster {cluster}: look at --cluster and --region"
     if isinstance(error, NotFound):
-        return f"{error.message or error}: look at {look_at}"
+        return f"{message or error}: look at {look_at}"
     if isinstance(error, Throttled):
         return f"AWS asks for fewer calls ({error.operation}): try again in a minute"
+    if error.code in LOOK_AT:
+        return f"AWS cannot be reached: {message}: look at {LOOK_AT[error.code]}"
     if isinstance(error, Unavailable):
-        return f"no usable answer of AWS ({error}): look at --region and the network, and try again"
+        return f"no usable answer of AWS ({error}): try again"
     return f"AWS refused the request ({error})"
 
 

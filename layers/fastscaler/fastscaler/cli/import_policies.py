@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fastscaler.cli.failure import fail, what_to_do
+from fastscaler.cli.stack_options import Profile, Region
 from fastscaler.clock import SystemClock
 from fastscaler.errors import AwsError
 from fastscaler.migration.translate import Imported, NothingToImport, translate
@@ -19,8 +20,8 @@ def import_policies(
     service: Annotated[str, typer.Option(help="Name of the ECS service.")],
     output: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
-    region: Annotated[str | None, typer.Option(help="AWS Region; default: as configured.")] = None,
-    profile: Annotated[str | None, typer.Option(help="AWS profile; default: as configured.")] = None,
+    region: Region = None,
+    profile: Profile = None,
 ) -> None:
     """Write the policy document for a service that Application Auto Scaling scales today.
 

@@ -10,6 +10,7 @@ import typer
 
 from fastscaler.cli.failure import fail, what_to_do
 from fastscaler.cli.read_document import read_document
+from fastscaler.cli.stack_options import Profile, Region
 from fastscaler.clock import SystemClock
 from fastscaler.errors import AwsError
 from fastscaler.one_line import one_line
@@ -35,8 +36,8 @@ def record(
         Path | None, typer.Option("--output", "-o", help="File to write; default: standard output.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
-    region: Annotated[str | None, typer.Option(help="AWS Region; default: as configured.")] = None,
-    profile: Annotated[str | None, typer.Option(help="AWS profile; default: as configured.")] = None,
+    region: Region = None,
+    profile: Profile = None,
 ) -> None:
     """Record the traffic of a service as CSV, minute by minute, from its load balancer's request count.
 

@@ -26,7 +26,7 @@ PERMISSIONS = {
 
 StackName = Annotated[str, typer.Option("--stack", help="Name of the deployed stack.")]
 Region = Annotated[str | None, typer.Option("--region", help="AWS Region; default: as configured.")]
-Profile = Annotated[str | None, typer.Option("--profile", help="AWS profile; default: as configured.")]
+Profile = Annotated[str | None, typer.Option("--profile", "--aws-profile", help="AWS profile; default: as configured.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -52,7 +52,7 @@ def told_errors(stack: str) -> Iterator[None]:
 
 def why(error: AwsError) -> str:
     """What is wrong, and what to do about it, for a command that works on a stack."""
-    return what_to_do(error, "", PERMISSIONS, "--stack, --region and --profile")
+    return what_to_do(error, "", PERMISSIONS, "--stack, --region and --aws-profile")
 
 
 def refusal(error: FunctionFailed) -> str:

@@ -52,7 +52,7 @@ def as_data(found: Status) -> dict[str, Any]:
         "invocation": found.epoch,
         "last_look": found.last_look,
         "silent": found.silent,
-        "log_error": found.log_error or None,
+        "log_error": None if found.log_error is None else str(found.log_error),
         "services": [service_data(service) for service in found.services],
     }
 

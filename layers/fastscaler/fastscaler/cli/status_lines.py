@@ -7,6 +7,7 @@ from textwrap import wrap
 from rich.text import Text
 
 from fastscaler.cli.counts import ago, changed, clock_time, figure
+from fastscaler.cli.stack_options import why
 from fastscaler.status import ServiceStatus, Status
 
 HEADINGS = ("LOAD", "OUT AT", "DESIRED", "RUNNING", "FLOOR", "PAUSED")
@@ -44,8 +45,9 @@ def warnings(status: Status, width: int) -> list[Text]:
         found.append(
             f"The loop has given no sign for {since}: nothing is scaled. See sam logs, and the rule EveryMinute."
         )
-    if status.log_error:
-        found.append(f"Load and reasons are missing, since the log may not be read ({status.log_error}).")
+    if status.log_error is not None:
+        known = "missing" if status.last_look is None else "those of before"
+        found.append(f"Load and reasons are {known}, since the log cannot be read now: {why(status.log_error)}.")
     return [Text(line, style="bold red") for text in found for line in _wrapped(text, width)]
 
 
