@@ -25,6 +25,7 @@ DIRECTIONS: tuple[Direction, ...] = ("ScaleOut", "ScaleIn")
 A_MONTH = 31 * 24 * 60  # Minutes; a floor for longer than this is a MinCapacity.
 CLOCK_TOLERANCE = 60.0  # Seconds by which a scheduled time may lie ahead of this machine's clock.
 
+Ways = Literal["ScaleOut", "ScaleIn", "Both"]
 EcsName = Annotated[str, ecs_name("Name of the ECS cluster or service.")]
 Owner = Annotated[
     str,
@@ -65,7 +66,7 @@ class PauseScaling(_Directive):
     """Stops one direction of a service, or both; without `DurationMinutes` until it is resumed."""
 
     directive: Literal["pause"]
-    direction: Direction | Literal["Both"] = "Both"
+    direction: Ways = "Both"
     duration_minutes: Annotated[int, Field(strict=True, ge=1, le=A_MONTH)] | None = None
 
 
@@ -73,7 +74,7 @@ class ResumeScaling(_Directive):
     """Ends a pause of one direction, or of both."""
 
     directive: Literal["resume"]
-    direction: Direction | Literal["Both"] = "Both"
+    direction: Ways = "Both"
 
 
 class Observe(Model):

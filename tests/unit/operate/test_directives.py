@@ -107,14 +107,13 @@ def test_a_pause_is_stored_and_said_by_direction(stack: Stack, capsys: pytest.Ca
         (WEB, "ScaleIn", NOW + 1800),
     }
     out = capsys.readouterr().out
-    assert "shop/web: scale-out is paused until" in out
-    assert "scale-in is paused until" in out
-    assert "(incident)" in out
+    assert out.startswith("shop/web: scale-out and scale-in are paused until ")
+    assert out.endswith(" (incident)\n")
 
 
 def test_a_pause_without_minutes_holds_until_it_is_resumed(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     stack.send(PAUSE | {"Direction": "ScaleIn"})
-    assert capsys.readouterr().out == "shop/web: scale-in is paused until it is resumed (incident)\n"
+    assert capsys.readouterr().out == "shop/web: scale-in is paused until resumed (incident)\n"
 
 
 def test_one_command_stops_all_services(stack: Stack) -> None:
@@ -144,6 +143,13 @@ def test_one_service_that_is_refused_leaves_no_other_running(stack: Stack, capsy
     assert {one.service for one in stack.functions.stored} == {WEB, API}
 
 
+def test_what_is_wrong_for_all_is_said_once(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    line = refusal(stack, PAUSE | {"Direction": "Sideways"}, capsys, WEB, API)
+    assert line.startswith("fastscaler: shop/web, shop/api: refused: Direction = 'Sideways': must be 'ScaleOut'")
+    many = [f"shop/service-{number}" for number in range(200)]
+    assert "shop/service-9 and 190 more: refused: Direction" in refusal(stack, PAUSE | {"Direction": ""}, capsys, *many)
+
+
 def test_resume_ends_a_pause(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     stack.send(PAUSE | {"Direction": "ScaleOut"})
     stack.send(RESUME | {"Direction": "ScaleOut"})
@@ -156,7 +162,7 @@ def test_resuming_what_is_not_paused_says_so(stack: Stack, capsys: pytest.Captur
     stack.send(PAUSE | {"Direction": "ScaleIn"})
     stack.send(RESUME)
     assert capsys.readouterr().out.splitlines()[1:] == [
-        "shop/web: scale-out was not paused",
+        "shop/web: scale-out is not paused",
         "shop/web: scale-in resumed",
     ]
 
@@ -209,7 +215,7 @@ class TestANewerDirective:
             (Floor(WEB, "sale", 20, NOW + 60), RELEASE, "at least 20 tasks until"),
             (Pause(WEB, "ScaleOut", NOW), PAUSE, "scale-out is not paused"),
             (Pause(WEB, "ScaleOut", NOW + 60), PAUSE, "scale-out is paused until"),
-            (Pause(WEB, "ScaleOut", inf, "incident"), RESUME, "scale-out is paused until it is resumed (incident)"),
+            (Pause(WEB, "ScaleOut", inf, "incident"), RESUME, "scale-out is paused until resumed (incident)"),
         ],
     )
     def test_what_stands_is_said_and_it_is_no_success(
@@ -224,7 +230,7 @@ class TestANewerDirective:
         ("newer", "event", "said"),
         [
             (Floor(WEB, "sale", 30, NOW + 9000), PREWARM, "shop/web: at least 30 tasks until"),
-            (Pause(WEB, "ScaleIn", inf, "deploy"), PAUSE, "scale-in is paused until it is resumed (deploy), by a"),
+            (Pause(WEB, "ScaleIn", inf, "deploy"), PAUSE, "scale-in is paused until resumed (deploy), by a"),
             (Floor(WEB, "ads", 9, NOW + 9000), PREWARM, "at least 20 tasks until"),
         ],
     )
@@ -253,19 +259,20 @@ class TestAFloorThatAddsNoTask:
         stack.send(PAUSE)
         capsys.readouterr()
         stack.send(PREWARM)
-        floor, held = capsys.readouterr().out.splitlines()
+        floor, held, command = capsys.readouterr().out.splitlines()
         assert floor.startswith("shop/web: at least 20 tasks until")
         assert held == (
-            "shop/web: but scale-out is paused until it is resumed (incident), so no task is added; "
-            "to go on: fastscaler resume --stack fastscaler --service shop/web --direction ScaleOut"
+            "shop/web: but scale-out is paused until resumed (incident), so no task is added; to go on:"
         )
+        assert command == "    fastscaler resume --stack fastscaler --service shop/web --direction ScaleOut"
 
     def test_in_json_too(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
         stack.send(PAUSE)
         capsys.readouterr()
         stack.send(PREWARM, as_json=True)
-        (warning,) = json.loads(capsys.readouterr().out)["warnings"]
+        warning, command = json.loads(capsys.readouterr().out)["warnings"]
         assert "so no task is added" in warning
+        assert "fastscaler resume" in command
 
     @pytest.mark.parametrize("pause", [Pause(WEB, "ScaleIn", inf), Pause(WEB, "ScaleOut", NOW - 1)])
     def test_another_pause_is_none_of_its_business(

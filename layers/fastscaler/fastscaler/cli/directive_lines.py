@@ -25,23 +25,31 @@ def told(event: Mapping[str, Any], answer: Mapping[str, Any], stack: str, now: f
     """What the scaler's `answer` to `event` means to whoever has sent it, at `now` (epoch seconds)."""
     found = Told()
     ends = event["Directive"] == "resume" or event.get("DurationMinutes") == 0
+    # What is said of each direction, so that two of which the same is said share a line.
+    said: dict[str, list[str]] = {}
     for stored in answer["stored"]:
         place = _place(stored)
         standing = next((one for one in answer["holds"] if _place(one) == place), None)
-        line = f"{stored['service']}: "
+        newer = "" if stored["changed"] else ", by a newer directive"
         if not _took_effect(stored, standing, ends=ends):
             stands = _nothing(stored) if standing is None else _words(standing, now)
             found.undone.append(
-                f"{line}not done, since a newer directive is there: {stands}; "
+                f"{stored['service']}: not done, since a newer directive is there: {stands}; "
                 "if yours is still meant, send it again in a minute"
             )
         elif ends and "owner" in stored:
             _tell_release(stored, answer["holds"], found, now)
         elif ends:
-            what = "was not paused" if stored["before"] is None else "resumed"
-            found.done.append(f"{line}{WAYS[stored['direction']]} {what}{_why(stored)}")
+            what = "not paused" if stored["before"] is None else f"resumed{_why(stored)}"
+            said.setdefault(what, []).append(WAYS[stored["direction"]])
+        elif standing is not None and "owner" in standing:
+            found.done.append(f"{stored['service']}: {_words(standing, now)}{newer}")
         elif standing is not None:
-            found.done.append(line + _words(standing, now) + ("" if stored["changed"] else ", by a newer directive"))
+            said.setdefault(_paused(standing, now) + newer, []).append(WAYS[standing["direction"]])
+    service = answer["stored"][0]["service"]
+    for what, ways in said.items():
+        verb = "" if what.startswith("resumed") else "is " if len(ways) == 1 else "are "
+        found.done.append(f"{service}: {' and '.join(ways)} {verb}{what}")
     if event["Directive"] == "prewarm" and not ends and found.done:
         found.warnings.extend(_in_the_way(answer, stack, now))
     return found
@@ -74,26 +82,30 @@ def _in_the_way(answer: Mapping[str, Any], stack: str, now: float) -> list[str]:
         found.append(f"{service}: but it is in Mode observe, so nothing is called and no task is added")
     for one in answer["holds"]:
         if one.get("direction") == "ScaleOut":
-            resume = f"fastscaler resume --stack {stack} --service {service} --direction ScaleOut"
-            found.append(f"{service}: but {_words(one, now)}, so no task is added; to go on: {resume}")
+            found.append(f"{service}: but {_words(one, now)}, so no task is added; to go on:")
+            found.append(f"    fastscaler resume --stack {stack} --service {service} --direction ScaleOut")
     return found
 
 
 def _words(entry: Entry, now: float) -> str:
     """A floor or a pause that holds."""
-    until = _until(entry)
-    when = "until it is resumed" if until == inf else f"until {clock_time(until, now)}"
     if "owner" in entry:
-        return f"at least {_tasks(entry['min_capacity'])} {when}, for {entry['owner']}{_why(entry)}"
-    return f"{WAYS[entry['direction']]} is paused {when}{_why(entry)}"
+        tasks = "1 task" if entry["min_capacity"] == 1 else f"{entry['min_capacity']} tasks"
+        return f"at least {tasks} {_when(entry, now)}, for {entry['owner']}{_why(entry)}"
+    return f"{WAYS[entry['direction']]} is {_paused(entry, now)}"
+
+
+def _paused(entry: Entry, now: float) -> str:
+    return f"paused {_when(entry, now)}{_why(entry)}"
+
+
+def _when(entry: Entry, now: float) -> str:
+    until = _until(entry)
+    return "until resumed" if until == inf else f"until {clock_time(until, now)}"
 
 
 def _nothing(entry: Entry) -> str:
     return f"{entry['owner']} has no floor" if "owner" in entry else f"{WAYS[entry['direction']]} is not paused"
-
-
-def _tasks(count: int) -> str:
-    return "1 task" if count == 1 else f"{count} tasks"
 
 
 def _why(entry: Entry) -> str:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fastscaler.cli.console import say
 from fastscaler.cli.directive_lines import told
 from fastscaler.cli.failure import fail
 from fastscaler.cli.service_option import ServiceName, keys_of
+from fastscaler.cli.situation_options import MOST_NAMES
 from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack, refusal, why
 from fastscaler.clock import SystemClock
 from fastscaler.directives import DIRECTIONS
@@ -129,7 +131,8 @@ def send(deployed: "Deployed", keys: Sequence[str], event: Event, clock: Clock, 
         except FunctionFailed as error:
             if len(keys) == 1:
                 raise
-            undone.append(f"{key}: {refusal(error) or f'the function failed ({error})'}")
+            failed = refusal(error) or f"the function failed ({error}): sam logs shows its log"
+            missed.setdefault(failed, []).append(key)
             continue
         said = told(event, answer, deployed.name, clock.now())
         undone += said.undone
@@ -138,9 +141,15 @@ def send(deployed: "Deployed", keys: Sequence[str], event: Event, clock: Clock, 
         found["warnings"] += said.warnings
         if not as_json:
             for line in [*said.done, *said.warnings]:
-                typer.echo(line)
+                say(line)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
-    undone += [f"{', '.join(them)}: {what}" for what, them in missed.items()]
+    undone += [f"{_listed(them)}: {what}" for what, them in missed.items()]
     if undone:
         fail("; ".join(undone), 1)
+
+
+def _listed(keys: Sequence[str]) -> str:
+    """The services; how many more where there are too many for a line."""
+    more = len(keys) - MOST_NAMES
+    return ", ".join(keys[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")

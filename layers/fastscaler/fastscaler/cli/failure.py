@@ -5,6 +5,7 @@ from typing import NoReturn
 
 import typer
 
+from fastscaler.cli.console import say
 from fastscaler.errors import AccessDenied, AwsError, Misconfigured, NotFound, NotReady, Throttled, Unavailable
 
 # Error codes of credentials that AWS knows and does not take; the codes of a missing permission are others.
@@ -72,6 +73,6 @@ def what_to_do(error: AwsError, cluster: str, permissions: Mapping[str, str], lo
 
 
 def fail(line: str, code: int) -> NoReturn:
-    """Ends the command with one line on standard error."""
-    typer.echo("fastscaler: " + " ".join(line.split()), err=True)
+    """Ends the command with one line on standard error; on a terminal it is broken between words."""
+    say("fastscaler: " + " ".join(line.split()), err=True)
     raise typer.Exit(code) from None
