@@ -52,6 +52,16 @@ def test_the_metrics_are_those_that_are_sent_in_the_units_in_which_they_are(tmp_
             assert (unit in counts) == (units[name] == "Count"), name
 
 
+def test_who_is_on_call_is_told_the_rights_that_the_commands_need() -> None:
+    """`aws sqs purge-queue` needs sqs:PurgeQueue; `aws logs tail` calls FilterLogEvents."""
+    (rights,) = re.findall(r"^\| is on call: .+", GUIDE, flags=re.MULTILINE)
+    commands = re.findall(r"aws ([a-z-]+) ([a-z-]+) (?=[-/Y])", GUIDE.partition("## The first hour")[2])
+    called = {(service, "filter-log-events" if operation == "tail" else operation) for service, operation in commands}
+    needed = {f"{service}:{operation.title().replace('-', '')}" for service, operation in called}
+    assert len(needed) >= 8
+    assert needed == set(re.findall(r"`([a-z-]+:\w+)`", rights))
+
+
 def test_every_symptom_begins_with_a_command() -> None:
     rows = re.findall(r"^\| (.+?) \| (.+?) \| .+ \|$", section("Symptoms"), flags=re.MULTILINE)[1:]
     assert tuple(symptom for symptom, _ in rows if symptom != "---") == SYMPTOMS
