@@ -261,9 +261,7 @@ class TestAFloorThatAddsNoTask:
         stack.send(PREWARM)
         floor, held, command = capsys.readouterr().out.splitlines()
         assert floor.startswith("shop/web: at least 20 tasks until")
-        assert held == (
-            "shop/web: but scale-out is paused until resumed (incident), so no task is added; to go on:"
-        )
+        assert held == ("shop/web: but scale-out is paused until resumed (incident), so no task is added; to go on:")
         assert command == "    fastscaler resume --stack fastscaler --service shop/web --direction ScaleOut"
 
     def test_in_json_too(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
