@@ -186,7 +186,7 @@ class TestRefusals:
     def test_a_key_that_is_missing_is_told_with_what_it_may_be(self) -> None:
         told = refusal({"Directive": "pause", "Cluster": CLUSTER, "Direction": "Down"}).splitlines()
         assert told[0].startswith("event: Service = (missing): is required: 1 to 255 letters, digits")
-        assert told[1] == "event: Direction = 'Down': must be one of ScaleOut, ScaleIn or Both"
+        assert told[1] == "event: Direction = 'Down': must be one of ScaleOut, ScaleIn, Both"
 
     @pytest.mark.parametrize("looks", [0, 61, "3", True])
     def test_an_observation_has_from_one_to_sixty_looks(self, looks: object) -> None:
