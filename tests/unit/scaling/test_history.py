@@ -8,7 +8,7 @@ from fastscaler.scaling import history
 from fastscaler.scaling.decision import decide
 from fastscaler.scaling.memory import MAX_ACTIVITIES, MAX_RUNNING, Activity, Memory, from_json, to_json
 from fastscaler.scaling.observation import Datapoint, MetricReading, NoData, Observation, ServiceState, read_metric
-from fastscaler.scaling.policy import Service
+from fastscaler.scaling.policy import Behavior, Service
 from tests.unit.scaling.build import CPU, START, carried_out, floor, observe, service, stepping, tracking
 from tests.unit.scaling.plant import BusyCpu, surge
 
@@ -73,6 +73,34 @@ class TestSlowStarts:
         scaled = service(steps, Metrics={"Cpu": {**SLOW_CPU, "Period": period}})
         plant = BusyCpu(scaled, surge(550, 770, at=300), 10, starts_in=starts_in, period=period).run(1200)
         assert [added for _, added in plant.changes()] == [4]
+
+
+class TestChangedByHandWhileNobodyLooked:
+    """The schedule was disabled, or the service out of the document: when the count was changed nobody knows."""
+
+    MINUTE_CPU = service(tracking(50, "Cpu"), Metrics={"Cpu": SLOW_CPU})
+
+    def counts(self, memory: Memory, desired: int, shown: float) -> set[int]:
+        """What is asked for in the two minutes after an hour, of tasks that have run for long and show this much."""
+        asked = set()
+        for second in range(3600, 3720, 5):
+            now, cpu = START + second, self.MINUTE_CPU.metrics["Cpu"]
+            points = [Datapoint(now // 60 * 60 - 60 * age, shown) for age in (1, 2, 3)]
+            seen = read_metric(cpu, points, desired, 180, now, settles_after=60)
+            decision = decide(self.MINUTE_CPU, Observation(ServiceState(desired, desired), {"Cpu": seen}), memory, now)
+            memory = carried_out(decision)
+            asked.add(decision.desired)
+        return asked
+
+    @pytest.mark.parametrize("running", [(), ((int(START), 50),)])
+    def test_the_tasks_that_are_gone_are_not_asked_for_again(self, running: tuple[tuple[int, int], ...]) -> None:
+        assert self.counts(Memory(50, running=running), 5, shown=60) == {6}
+
+    @pytest.mark.parametrize("running", [(), ((int(START), 5),)])
+    def test_those_that_came_are_not_taken_away(self, running: tuple[tuple[int, int], ...]) -> None:
+        fast = Behavior.model_validate({"ScaleIn": {"StabilizationWindowSeconds": 0, "Policies": []}})
+        self.MINUTE_CPU = self.MINUTE_CPU.model_copy(update={"behavior": fast})
+        assert self.counts(Memory(5, running=running), 50, shown=50) == {50}
 
 
 class TestSilence:

@@ -39,8 +39,20 @@ class Capacity:
         credited = min(self.desired, serving + self.raised)
         return max(1, credited if self.deployment_in_progress else max(serving, credited))
 
-    def served_in(self, start: float, end: float) -> float:
-        """Tasks that a datapoint speaks of whose bucket lasted from `start` to `end` (epoch seconds), in the mean.
+    def served_in(self, start: float, end: float) -> tuple[float, float]:
+        """The fewest and the most tasks that a datapoint may speak of whose bucket lasted from `start` to `end`.
+
+        In the mean, times in epoch seconds. They differ only where someone else has changed the count: that may have
+        been long before it was seen, so the datapoint may be of the tasks of now as well.
+        """
+        served = self._served_in(start, end)
+        if any(one.cause == "external" and one.at > start - TASK_START for one in self.activities):
+            now = max(1, self.running)
+            return min(served, now), max(served, now)
+        return served, served
+
+    def _served_in(self, start: float, end: float) -> float:
+        """Tasks that a datapoint speaks of if every change was seen when it was made.
 
         A slow metric is of a time before the last change. Where the running count of then is not known, it follows from
         the changes since: tasks that came were not in it, nor those that were just starting; tasks that left were.
@@ -64,9 +76,9 @@ class Load:
     """One reading as policies see it.
 
     `shown`: what the metric says, of one task where tasks share the load. `metric`: what a step table meets.
-    `per_task`: the load per credited task. `total`: the load of the whole service. `scale_in_total`: the same, with
-    silent tasks taken to carry the average load. `serving`: tasks that carry it now, `per_serving` what each of them
-    shows. `bucket_end`: epoch seconds.
+    `per_task`: the load per credited task. `total`: the load of the whole service. `scale_in_total`: the most that it
+    may be, with silent tasks taken to carry the average load. `serving`: tasks that carry it now, `per_serving` what
+    each of them shows. `bucket_end`: epoch seconds.
     `complete`: False for a bucket that is still arriving and for one that stands in for a missing metric; such a load
     never scales in.
     """
@@ -99,12 +111,12 @@ def project(metric: Metric | MetricExpression, reading: Reading, capacity: Capac
         per_task = total / capacity.credited(serving)
         return Load(shown, per_task, per_task, total, total, serving, shown, bucket_end, reading.complete)
     # What is not shared (latency, utilisation) is taken to be in proportion to the tasks, as Kubernetes' HPA does.
-    tasks = capacity.served_in(reading.timestamp, bucket_end)
+    fewest, most = capacity.served_in(reading.timestamp, bucket_end)
     # A task that ran for a part of the bucket does not count as serving in it.
-    total, serving = shown * tasks, int(tasks)
+    total, serving = shown * fewest, int(fewest)
     # Tasks that have come to run since are capacity, however long ago they were asked for.
     per_task = total / max(capacity.credited(serving), min(capacity.running, capacity.desired))
-    return Load(shown, shown, per_task, total, total, serving, shown, bucket_end, reading.complete)
+    return Load(shown, shown, per_task, total, shown * most, serving, shown, bucket_end, reading.complete)
 
 
 def project_all(service: Service, observation: Observation, capacity: Capacity) -> dict[str, list[Load]]:
