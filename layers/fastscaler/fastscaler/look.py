@@ -223,22 +223,22 @@ class Looker:
             key: replace(decision, activity=None) if key in self._observed else decision
             for key, decision in decisions.items()
         }
-        scaled: list[Scaled] = []
         try:
             scaled = self._applier.apply(done, read)
-            self._save(errors)
         except AwsError as error:
             errors.append(("", error))
+            return []
+        self._save(errors)
         return scaled
 
     def _save(self, errors: list[tuple[str, AwsError]]) -> None:
-        """Stores what has been learned. The next look finds out for itself whether it still may act."""
+        """Stores what has been learned. Whatever comes of it, what this look has done must still be told."""
         try:
             self._applier.save()
-        except AwsError as error:
-            errors.append(("", error))
         except Superseded:
-            pass  # What this look has done must still be told.
+            pass  # The next look finds that out for itself.
+        except Exception as error:
+            errors.append(("", error if isinstance(error, AwsError) else Defect.of("write memory", error)))
 
     def _learn_of_competitors(
         self, services: Sequence[Service], now: float, errors: list[tuple[str, AwsError]]

@@ -118,3 +118,11 @@ def test_what_a_look_has_done_is_told_though_it_was_superseded_while_it_did_it(s
     assert report.ending == "superseded"
     assert sim.fleet(shop).counts == [12]
     assert [scaled.desired for look in report.looks for scaled in look.scaled] == [12]
+
+
+def test_what_a_look_has_done_is_told_though_its_memory_could_not_be_written_for_a_defect(sim: Simulation) -> None:
+    shop = sim.add(a_service(), tasks=4, load=1200)
+    sim.store.before["save"] = Once(2)  # The first is that of the intent.
+    report = sim.run([shop], until=20)
+    assert [scaled.desired for look in report.looks for scaled in look.scaled] == [12]
+    assert [error.code for _, error in report.errors()] == ["KeyError"]
