@@ -71,6 +71,12 @@ class TestTheScreen:
         )
         assert result.exit_code == 0
 
+    def test_writes_large_numbers_out(self) -> None:
+        told = shipped("--desired", "4", "--metric", "RequestsPerSecond=24680").stdout
+        assert "24680 per task against 100" in told
+        assert "24680 against threshold 100: step +4" in told
+        assert "the load balancer counts 98720 requests/s" in told
+
     def test_in_a_pipe_has_a_line_per_stage_and_no_spaces_at_its_end(self) -> None:
         lines = shipped(*CALM).stdout.splitlines()
         assert "anti-flap              5  fewer tasks would come within 10% of a scale-out threshold" in lines

@@ -6,6 +6,7 @@ What was not said is a calm service in steady state.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fastscaler.scaling.figure import figure
 from fastscaler.scaling.memory import Activity
 from fastscaler.scaling.observation import (
     MINUTE,
@@ -154,7 +155,7 @@ class Scene:
                 lines.append(f"{key} is not given, so these policies have no say: {names}")
         if service.load_balancer is not None and situation.load_balancer is None:
             rate = self._requests_per_second
-            counted = "no requests" if rate is None else f"{rate:.4g} requests/s, as {service.request_metric} says"
+            counted = "no requests" if rate is None else f"{figure(rate)} requests/s, as {service.request_metric} says"
             lines.append(f"the load balancer counts {counted}")
         if situation.last_scale_out is not None or situation.last_scale_in is not None:
             lines.append("every policy had asked for the last change")

@@ -31,6 +31,11 @@ def fired(step: int, tasks: int, second: float = 0, policy: str = "Requests-step
     return Activity(START + second, tasks, tasks + step, "policy", step, {policy: step})
 
 
+def test_bytes_and_messages_are_written_out_and_small_figures_shortened() -> None:
+    assert proposal(service(tracking(target=2_500_000)), 12_345_678, 4).detail == "12345678 per task against 2500000"
+    assert proposal(service(tracking(target=0.125)), 0.0123456, 4).detail == "0.01235 per task against 0.125"
+
+
 class TestStepsInCooldown:
     SCALED = service(stepping(Cooldown=60))
 

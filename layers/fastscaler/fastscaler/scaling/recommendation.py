@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from fastscaler.scaling import step_scaling, target_tracking
 from fastscaler.scaling.behavior import fired_size, fired_step, scaled_in_since
+from fastscaler.scaling.figure import figure
 from fastscaler.scaling.load import Capacity, Load
 from fastscaler.scaling.memory import Activity
 from fastscaler.scaling.policy import Policy, Service, StepScalingPolicy, TargetTrackingPolicy
@@ -45,10 +46,10 @@ def propose(
 def _track(policy: TargetTrackingPolicy, load: Load, current: int) -> Proposal:
     desired = target_tracking.recommended_capacity(policy, load, current)
     if target_tracking.is_saturated(policy, load):
-        sized_for = f"{policy.saturation_factor:g} x {load.total:.4g}"
-        basis = f"tasks are saturated at {load.per_serving:.4g}, so sized for {sized_for}"
+        sized_for = f"{policy.saturation_factor:g} x {figure(load.total)}"
+        basis = f"tasks are saturated at {figure(load.per_serving)}, so sized for {sized_for}"
     else:
-        basis = f"{load.per_task:.4g} per task against {policy.target_value:g}"
+        basis = f"{figure(load.per_task)} per task against {figure(policy.target_value, 6)}"
     if policy.disable_scale_in and desired == current and load.per_task <= policy.target_value:
         return Proposal(policy.name, None, f"{basis}; DisableScaleIn")
     return Proposal(policy.name, desired, basis, step=desired - current)
@@ -64,7 +65,7 @@ def _step(
 ) -> Proposal:
     current = capacity.desired
     step = step_scaling.change_in_capacity(policy, load.metric, current)
-    basis = f"{load.metric:.4g} against threshold {policy.threshold:g}"
+    basis = f"{figure(load.metric)} against threshold {figure(policy.threshold, 6)}"
     cooldown = policy.step_scaling_policy_configuration.cooldown
     if step is None:
         objects = step_scaling.has_scale_in_steps(policy)
