@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -120,3 +121,12 @@ def test_the_installed_command_says_its_own_name() -> None:
     done = subprocess.run([sys.executable, "-c", script, "explain"], capture_output=True, text=True, check=False)
     assert done.stderr == "fastscaler explain: missing argument 'FILE'; see fastscaler explain --help\n"
     assert (done.stdout, done.returncode) == ("", 2)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fills_the_lines_of_a_terminal(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = [line.strip() for line in run(command, "--help").stdout.partition("\u256d")[0].splitlines()]
+    for line, following in pairwise(lines):
+        if line and following:  # The next word would not have fitted: no line is broken anywhere else.
+            assert len(f"{line} {following.split()[0]}") > 78

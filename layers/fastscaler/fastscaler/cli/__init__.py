@@ -24,6 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
+    rich_markup_mode="markdown",  # "rich" keeps the line breaks of docstrings, which 80 columns break again.
     cls=OneLineErrors,
 )
 for command in (validate, explain, schema, status, watch, pause, resume, prewarm, drill, schedules, record):

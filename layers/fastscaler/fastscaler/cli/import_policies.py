@@ -18,7 +18,9 @@ from fastscaler.one_line import one_line
 def import_policies(
     cluster: Annotated[str, typer.Option(help="Name of the ECS cluster.")],
     service: Annotated[str, typer.Option(help="Name of the ECS service.")],
-    output: Annotated[Path | None, typer.Option(help="File to write; default: standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; default: standard output.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     region: Region = None,
     profile: Profile = None,

@@ -14,7 +14,7 @@ from fastscaler.scaling.policy import Document
 
 
 def validate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Policy documents, YAML or JSON.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Policy documents, YAML or JSON.")],
     cost: Annotated[
         bool, typer.Option("--cost", help="Print what each valid document costs to run for a month.")
     ] = False,
