@@ -6,7 +6,7 @@ BIN = .venv/bin
 .PHONY: help venv demo demo-app test lint schema bench figures check build build-arm64 layer-size
 
 help: ## this list
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
 
 venv: .venv/installed ## the virtual environment .venv, with any Python from 3.11
 
