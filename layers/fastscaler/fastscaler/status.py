@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from fastscaler.errors import AwsError
+from fastscaler.errors import AwsError, NotFound
 from fastscaler.scaling import step_scaling, target_tracking
 from fastscaler.scaling.memory import Change, Memory
 from fastscaler.scaling.observation import Floor, Pause, ServiceState
@@ -85,7 +85,8 @@ class ServiceStatus:
 class Status:
     """The whole stack at `at`. `last_look`: epoch seconds; None where the log of `LOG_WINDOW` says nothing of it.
 
-    `log_error`: why the log could not be read now; load and reasons are those heard before, or missing.
+    `log_error`: why the log could not be read now; load and reasons are those heard before, or missing. `counts_error`:
+    why ECS does not tell the counts of services that it may have.
     """
 
     stack: str
@@ -94,6 +95,7 @@ class Status:
     last_look: float | None
     log_error: AwsError | None
     services: tuple[ServiceStatus, ...]
+    counts_error: AwsError | None = None
 
     @property
     def silent(self) -> bool:
@@ -180,7 +182,9 @@ def status(
         )
         for service in document.services
     ]
-    return Status(stack, now, stored.epoch, told.last_look, log_error, tuple(services))
+    failed = [one for one in states.values() if isinstance(one, AwsError) and not isinstance(one, NotFound)]
+    counts_error = failed[0] if failed else None
+    return Status(stack, now, stored.epoch, told.last_look, log_error, tuple(services), counts_error)
 
 
 def _service_status(
@@ -215,8 +219,15 @@ def _service_status(
         reason=said.reason,
         change=change,
         notes=tuple(_notes(memory, known, said)),
-        error="" if known else str(state),
+        error=_unknown(state) if isinstance(state, AwsError) else "",
     )
+
+
+def _unknown(error: AwsError) -> str:
+    """Why a service's counts are not known; the stack's status has the whole of it, which is the same for many."""
+    if isinstance(error, NotFound):
+        return f"there is no such {'cluster' if error.code == 'ClusterNotFoundException' else 'service'} in ECS"
+    return f"counts not known ({error.operation}: {error.code})"
 
 
 def _notes(memory: Memory, state: ServiceState | None, said: Said) -> Iterable[str]:

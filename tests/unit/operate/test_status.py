@@ -144,13 +144,38 @@ class TestWhatItSays:
         account = Account(WEB, API)
         del account.ecs.states[WEB]
         web, api = status_of(account).services
-        assert (web.desired, "MISSING" in web.error) == (None, True)
+        assert (web.desired, web.error) == (None, "there is no such service in ECS")
         assert api.desired == 4
 
     def test_in_observe_mode_what_would_have_been_done_is_told_as_such(self) -> None:
         account = Account(WEB, Mode="observe")
         account.log.records.append(decision(WEB, NOW - 12, 4, 9, applied=False, observe_only=True))
         assert "would set 4 -> 9 tasks, 12 s ago" in screen(account)
+
+
+class TestCountsThatAreNotKnown:
+    DENIED = AccessDenied("DescribeServices", "AccessDeniedException", "User: on-call is not authorized " * 4)
+
+    def test_why_is_said_once_and_the_rest_is_shown(self) -> None:
+        account = Account(WEB, API)
+        account.ecs.states = {WEB: self.DENIED, API: self.DENIED}
+        account.direct(Floor(WEB, "sale", 9, NOW + 60))
+        said = on_one_line(account)
+        assert said.count("): permit ecs:DescribeServices.") == 1
+        assert said.count("counts not known (DescribeServices: AccessDeniedException)") == 2
+        assert "floor 9 of sale" in said
+
+    def test_in_a_pipe_it_is_one_line(self) -> None:
+        account = Account(WEB)
+        account.ecs.states = {WEB: self.DENIED}
+        line = piped(account).splitlines()[1]
+        assert line.startswith("Counts are missing: ")
+        assert line.endswith("permit ecs:DescribeServices.")
+
+    def test_a_service_that_was_deleted_is_no_trouble_of_the_stack(self) -> None:
+        account = Account(WEB, API)
+        del account.ecs.states[WEB]
+        assert status_of(account).counts_error is None
 
 
 class TestTheLoop:

@@ -8,9 +8,8 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from fastscaler.cli.console import PIPED_WIDTH
 from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack
-from fastscaler.cli.status_lines import as_line, headline, page, summed_up, warnings
+from fastscaler.cli.status_lines import UNBROKEN, as_line, headline, page, summed_up, warnings
 from fastscaler.clock import SystemClock
 from fastscaler.status import ServiceStatus, Status
 from fastscaler.status_reader import StatusReader
@@ -37,7 +36,7 @@ def print_status(found: Status, console: Console) -> None:
         for line in page(found, console.width):
             console.print(line, soft_wrap=True)
         return
-    lines = [headline(found), *warnings(found, PIPED_WIDTH)]
+    lines = [headline(found), *warnings(found, UNBROKEN)]
     typer.echo("\n".join([line.plain for line in lines]))
     for service in found.services:
         typer.echo(as_line(service, found.at))
@@ -53,6 +52,7 @@ def as_data(found: Status) -> dict[str, Any]:
         "last_look": found.last_look,
         "silent": found.silent,
         "log_error": None if found.log_error is None else str(found.log_error),
+        "counts_error": None if found.counts_error is None else str(found.counts_error),
         "services": [service_data(service) for service in found.services],
     }
 

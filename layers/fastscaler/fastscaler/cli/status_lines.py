@@ -16,6 +16,7 @@ GAP = "  "
 FIXED = sum(WIDTHS) + len(GAP) * len(WIDTHS)
 LONGEST_NAME, SHORTEST_NAME = 60, 16
 INDENT = "    "
+UNBROKEN = 10_000  # Columns of a line that is not broken.
 SUMMED_UP = 10  # From so many services on, a line sums them up.
 
 
@@ -48,6 +49,8 @@ def warnings(status: Status, width: int) -> list[Text]:
     if status.log_error is not None:
         known = "missing" if status.last_look is None else "those of before"
         found.append(f"Load and reasons are {known}, since the log cannot be read now: {why(status.log_error)}.")
+    if status.counts_error is not None:
+        found.append(f"Counts are missing: {why(status.counts_error)}.")
     return [Text(line, style="bold red") for text in found for line in _wrapped(text, width)]
 
 
@@ -162,7 +165,8 @@ def _shortened(name: str, width: int) -> str:
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    return wrap(text, max(20, width), initial_indent=indent, subsequent_indent=indent + ("  " if indent else ""))
+    rest = indent + ("  " if indent else "")
+    return wrap(text, max(20, width), initial_indent=indent, subsequent_indent=rest, break_on_hyphens=False)
 
 
 def _cut(text: Text, width: int) -> Text:

@@ -14,14 +14,22 @@ from rich.text import Text
 
 from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack, why
 from fastscaler.cli.status import service_data
-from fastscaler.cli.status_lines import as_line, block, heading, headline, name_width_of, summed_up, warnings
+from fastscaler.cli.status_lines import (
+    UNBROKEN,
+    as_line,
+    block,
+    heading,
+    headline,
+    name_width_of,
+    summed_up,
+    warnings,
+)
 from fastscaler.clock import SystemClock
 from fastscaler.errors import Throttled, Unavailable
 from fastscaler.ports import Clock
 from fastscaler.status import ServiceStatus, Status
 from fastscaler.status_reader import StatusReader
 
-UNBROKEN = 10_000  # Columns of a line that is not broken.
 REDRAWN = 1.0  # Seconds between two screens: ages go on while nothing is read.
 
 
@@ -76,9 +84,9 @@ def changes(readings: Iterator[tuple[Status, str]], *, as_json: bool) -> Iterato
     What concerns the whole stack is a line when it begins, and one when it is over.
     """
     last: dict[str, ServiceStatus] = {}
-    known = (False, False, False)
+    known = (False, False, False, False)
     for status, wrong in readings:
-        kinds = (bool(wrong), status.silent, bool(status.log_error))
+        kinds = (bool(wrong), status.silent, bool(status.log_error), bool(status.counts_error))
         if kinds != known:
             known = kinds
             said = [wrong] if wrong else []
