@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fastscaler.cli.drill_chart import draw
+from fastscaler.cli.drill_chart import draw, title
 from fastscaler.cli.drill_report import as_data, passed, report_lines, verdict
 from fastscaler.drill.aws_clock import clock_ahead
 from fastscaler.drill.outcome import Outcome
@@ -357,3 +358,15 @@ def test_the_json_and_the_chart_can_be_written(tmp_path: Path) -> None:
     assert [bucket["requests_per_second"] for bucket in data["buckets"]][3] == pytest.approx(found.peak)
     draw(outcome, tmp_path / "chart.png")
     assert (tmp_path / "chart.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_charts_title_is_not_cut_by_a_long_name() -> None:
+    name = f"production/{'a-service-with-a-long-name' * 8}"
+    account = FakeAccount(plan(shop()))
+    account.plan = replace(account.plan, service=name)
+    outcome = drill(account)
+    assert outcome.ledger is not None
+    lines = title(outcome, outcome.ledger).splitlines()
+    assert max(map(len, lines)) < 80
+    assert "".join(lines[:-1]) == name
+    assert lines[-1] == "safe drill: decided after 7.0 s"

@@ -1,15 +1,17 @@
 """The chart of a drill: the load as published, and under it how long each stage of the answer took."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from fastscaler.drill.ledger import GOAL, Ledger
 from fastscaler.drill.outcome import Outcome
+from fastscaler.drill.plan import BUCKET
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BUCKET = 5  # Seconds; a bucket's value is the mean of them.
+TITLE_WIDTH = 72  # Characters that fit beside each other.
 RED, BLUE, GREY, GREEN = "#c62828", "#1565c0", "#757575", "#2e7d32"
 WORDS = {
     "published": "bucket ends, published",
@@ -37,7 +39,7 @@ def draw(outcome: Outcome, path: Path) -> None:
     try:
         _draw_load(load, outcome, ledger)
         _draw_stages(stages, ledger)
-        figure.suptitle(_title(outcome, ledger), fontsize=13, fontweight="bold", x=0.02, ha="left")
+        figure.suptitle(title(outcome, ledger), fontsize=13, fontweight="bold", x=0.02, ha="left")
         figure.tight_layout()
         figure.savefig(path)
     finally:
@@ -81,11 +83,12 @@ def _draw_stages(axes: "Axes", ledger: Ledger) -> None:
     _finish(axes)
 
 
-def _title(outcome: Outcome, ledger: Ledger) -> str:
-    kind = "live drill" if outcome.plan.live else "safe drill"
-    if ledger.reaction is None:
-        return f"{outcome.plan.service}, {kind}: not answered"
-    return f"{outcome.plan.service}, {kind}: {WORDS[_answered(outcome)]} after {ledger.reaction:.1f} s"
+def title(outcome: Outcome, ledger: Ledger) -> str:
+    """The service and the result, in lines that fit above the chart."""
+    result = "not answered"
+    if ledger.reaction is not None:
+        result = f"{WORDS[_answered(outcome)]} after {ledger.reaction:.1f} s"
+    return f"{fill(outcome.plan.service, TITLE_WIDTH)}\n{'live' if outcome.plan.live else 'safe'} drill: {result}"
 
 
 def _answered(outcome: Outcome) -> str:
