@@ -5,8 +5,9 @@ from itertools import islice
 
 import pytest
 
+from fastscaler.cli.stack_options import why
 from fastscaler.cli.watch import changes, readings_of, screen
-from fastscaler.errors import AccessDenied, Throttled
+from fastscaler.errors import AccessDenied, Throttled, Unavailable
 from fastscaler.scaling.observation import ServiceState
 from fastscaler.status_reader import StatusReader
 from tests.unit.operate.build import API, NOW, WEB, Account, FakeClock, a_busy_shop, metrics
@@ -101,3 +102,13 @@ class TestOnAScreen:
         shown = [line.plain for line in screen(replace(status, at=NOW + 9), "Shown as before: no answer", 80, 30)]
         assert shown[1] == "Shown as before: no answer"
         assert "last look 13 s ago" in shown[0]
+
+    def test_what_to_do_about_it_is_not_cut(self) -> None:
+        wrong = (
+            f"Shown as before: {why(Unavailable('Query', 'EndpointConnectionError', 'Could not connect to x ' * 5))}"
+        )
+        status = StatusReader(Account(WEB), FakeClock()).read()
+        shown = [line.plain for line in screen(status, wrong, 80, 30)]
+        assert max(map(len, shown)) <= 80
+        assert wrong in " ".join(shown)
+        assert len(screen(status, wrong, 80, 4)) <= 4

@@ -51,7 +51,7 @@ def warnings(status: Status, width: int) -> list[Text]:
         found.append(f"Load and reasons are {known}, since the log cannot be read now: {why(status.log_error)}.")
     if status.counts_error is not None:
         found.append(f"Counts are missing: {why(status.counts_error)}.")
-    return [Text(line, style="bold red") for text in found for line in _wrapped(text, width)]
+    return [Text(line, style="bold red") for text in found for line in broken(text, width)]
 
 
 def heading(name_width: int) -> Text:
@@ -64,7 +64,7 @@ def block(service: ServiceStatus, now: float, name_width: int, width: int, *, wr
     """The row of a service and the lines under it."""
     lines = [row(service, name_width)]
     for text, style in _details(service, now):
-        parts = _wrapped(text, width, INDENT) if wrapped else [INDENT + text]
+        parts = broken(text, width, INDENT) if wrapped else [INDENT + text]
         lines += [_cut(Text(part, style=style), width) for part in parts]
     return lines
 
@@ -164,7 +164,8 @@ def _shortened(name: str, width: int) -> str:
     return f"{name[: kept // 2]}…{name[len(name) - (kept - kept // 2) :]}"
 
 
-def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+def broken(text: str, width: int, indent: str = "") -> list[str]:
+    """The text in lines of `width` columns, broken between words."""
     rest = indent + ("  " if indent else "")
     return wrap(text, max(20, width), initial_indent=indent, subsequent_indent=rest, break_on_hyphens=False)
 

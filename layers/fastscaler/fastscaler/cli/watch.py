@@ -18,6 +18,7 @@ from fastscaler.cli.status_lines import (
     UNBROKEN,
     as_line,
     block,
+    broken,
     heading,
     headline,
     name_width_of,
@@ -110,8 +111,8 @@ def screen(status: Status, wrong: str, width: int, height: int) -> list[Text]:
     name_width = name_width_of(status.services, width)
     top = [headline(status), *warnings(status, width)]
     if wrong:
-        top.append(Text(wrong, style="red"))
-    top.append(heading(name_width))
+        top += [Text(line, style="red") for line in broken(wrong, width)]
+    top = [*top, heading(name_width)][: height - 1]
     lines: list[Text] = []
     ordered = sorted(status.services, key=lambda service: not service.needs_attention)
     room = height - len(top) - 1
