@@ -115,7 +115,7 @@ def test_an_endpoint_that_is_no_url_is_named(command: str, name: str) -> None:
         ("unclosed", "Unable to parse config file: "),
         (
             "signed out",
-            "could be had (Error loading SSO Token: Token for corp does not exist): sign in again",
+            "could be had (Error loading SSO Token: Token for corp does not exist): sign in again with aws sso login",
         ),
         ("half", "missing: aws_secret_access_key"),
         ("no program", "/nonexistent/keys: No such file or directory"),

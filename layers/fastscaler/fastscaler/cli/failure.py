@@ -14,9 +14,13 @@ NOT_VALID |= {"SignatureDoesNotMatch", "InvalidSignatureException", "IncompleteS
 NOT_VALID |= {"UnrecognizedClientException", "MissingAuthenticationToken"}
 
 
-# botocore's own errors of a sign-in that has ended, or was never made.
-SIGN_IN = {"CredentialRetrievalError", "LoginRefreshRequired", "LoginTokenLoadError", "SSOTokenLoadError"}
-SIGN_IN |= {"TokenRetrievalError", "UnauthorizedSSOTokenError", "NoAuthTokenError"}
+# botocore's own errors of a sign-in that has ended, or was never made, and what signs in again.
+SIGN_IN = {
+    "CredentialRetrievalError": "sign in again",
+    **dict.fromkeys(("LoginRefreshRequired", "LoginTokenLoadError"), "sign in again with aws login"),
+    **dict.fromkeys(("SSOTokenLoadError", "TokenRetrievalError"), "sign in again with aws sso login"),
+    **dict.fromkeys(("UnauthorizedSSOTokenError", "NoAuthTokenError"), "sign in again with aws sso login"),
+}
 # What to look at where AWS cannot be reached; the messages name the address.
 NETWORK = "--region, AWS_ENDPOINT_URL if it is set, and the network"
 LOOK_AT = {
@@ -46,7 +50,7 @@ def what_to_do(error: AwsError, cluster: str, permissions: Mapping[str, str], lo
     if error.code == "NoCredentials":
         return "no AWS credentials were found: sign in, or give an --aws-profile that has some"
     if error.code in SIGN_IN:
-        return f"no AWS credentials could be had ({message}): sign in again, or give another --aws-profile"
+        return f"no AWS credentials could be had ({message}): {SIGN_IN[error.code]}, or give another --aws-profile"
     if error.code in NOT_VALID:
         return f"AWS does not take the credentials ({error.code}): sign in again, or give another --aws-profile"
     if error.code == "FailedResourceAccessException":  # Application Auto Scaling reads the alarms as the caller.
