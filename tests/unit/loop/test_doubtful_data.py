@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from fastscaler.aws.cloudwatch import Answer, MetricName, MetricRead
-from fastscaler.errors import Defect, Unavailable
+from fastscaler.errors import Defect, Throttled, Unavailable
 from fastscaler.scaling.observation import Datapoint
-from tests.unit.loop.fakes import EPOCH, FakeMetrics, Simulation, a_service, per_task_metric
+from tests.unit.loop.fakes import EPOCH, FakeMetrics, Outcome, Simulation, a_service, per_task_metric
 
 FAST = {"ScaleIn": {"StabilizationWindowSeconds": 0, "Cooldown": 0}}
 LATENCY = {
@@ -110,3 +110,14 @@ def test_the_loops_own_scale_in_is_never_taken_for_someone_elses() -> None:
     report = sim.run([shop], until=300)
     assert sim.fleet(shop).counts[:2] == [20, 10]
     assert [note for note in report.noted(shop.key) if "someone else" in note] == []
+
+
+def test_a_count_that_was_set_by_hand_and_set_right_at_once_is_not_cut_by_a_raise() -> None:
+    """1 for 10, put right four seconds later; the raise that the 1 had called for was throttled."""
+    sim = Simulation()
+    shop = sim.add(a_service(), tasks=10, load=800)
+    sim.ecs.outcomes[shop.key] = [Outcome(error=Throttled("UpdateService", "ThrottlingException"), applied_after=None)]
+    sim.clock.at(14, lambda: sim.fleet(shop).set_desired(1, 14))
+    sim.clock.at(18, lambda: sim.fleet(shop).set_desired(10, 18))
+    sim.run([shop], until=40)
+    assert sim.fleet(shop).counts == [1, 10]

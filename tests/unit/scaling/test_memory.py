@@ -94,6 +94,18 @@ class TestExplaining:
         assert seen(memory, 10, 10).current == 10
         assert seen(memory, 12, 6).current == 12
 
+    def test_of_what_someone_else_changed_the_higher_count_is_believed(self) -> None:
+        """Whether it is old or they changed it back nobody knows; from the higher one no raise takes tasks away."""
+        for now, by_hand in ((10, 1), (1, 10)):
+            memory = seen(Memory(now), by_hand, 0).memory
+            assert seen(memory, now, 5).current == 10
+            assert seen(memory, now, 10).current == now
+
+    def test_an_activity_of_a_clock_that_was_ahead_explains_nothing(self) -> None:
+        memory = KNOWN.intend(RAISE, None).acknowledge()
+        assert seen(memory, 10, -1).current == 14
+        assert seen(memory, 10, -600).current == 10
+
     def test_after_10_seconds_it_is_believed(self) -> None:
         found = seen(KNOWN.intend(RAISE, None).acknowledge(), 10, 10)
         assert (found.current, found.memory.desired) == (10, 10)

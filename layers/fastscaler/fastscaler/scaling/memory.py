@@ -220,13 +220,19 @@ def reconcile(memory: Memory, desired: int, running: int, now: float) -> Reconci
 
 
 def _was_lately(desired: int, activities: Sequence[Activity], believed: int, now: float) -> bool:
-    """Whether `desired` was the count before one of the last changes, all of them of the last few seconds."""
+    """Whether `desired` was the count before one of the last changes, all of them of the last few seconds.
+
+    Someone else who made one of them may have taken it back since. Then only a lower count is taken to be old: who
+    believed the lower of the two would call a cut a raise.
+    """
+    after, by_others = believed, False
     for activity in reversed(activities):
-        if now - activity.at >= INTENT_LIFETIME or activity.desired != believed:
+        # A time that lies far ahead is of a machine whose clock was wrong.
+        if abs(now - activity.at) >= INTENT_LIFETIME or activity.desired != after:
             return False
-        if activity.previous == desired:
-            return True
-        believed = activity.previous
+        after, by_others = activity.previous, by_others or activity.cause == "external"
+        if after == desired:
+            return not by_others or desired < believed
     return False
 
 
