@@ -117,6 +117,7 @@ def noted(tmp_path: Path, *arguments: str, **changed: object) -> Result:
         ),
         ({"Service": "api"}, "Metrics.Requests.Dimensions.Service = 'web': not 'api', whose count it decides"),
         ({"Metrics": {"Requests": {**METRIC, "MetricName": "Rps"}}}, "LoadBalancer: stands in for no metric; it can"),
+        ({"Policies": SERVICE["Policies"][:1]}, "Policies: none takes tasks away, so the count never falls by itself"),
     ],
 )
 def test_what_was_probably_not_meant_is_a_note_and_the_document_stays_valid(
@@ -129,6 +130,11 @@ def test_what_was_probably_not_meant_is_a_note_and_the_document_stays_valid(
     assert valid.endswith("noted.yaml: 1 service, valid")
     assert note in line.partition(": note: ")[2]
     assert result.exit_code == 0
+
+
+def test_a_service_that_is_told_not_to_scale_in_needs_no_policy_that_does(tmp_path: Path) -> None:
+    only_out = {"Policies": SERVICE["Policies"][:1], "Behavior": {"ScaleIn": {"SelectPolicy": "Disabled"}}}
+    assert len(noted(tmp_path, **only_out).stdout.splitlines()) == 1
 
 
 def test_notes_stay_out_of_json(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from fastscaler.scaling.metric import Metric
-from fastscaler.scaling.policy import Document, Service
+from fastscaler.scaling.policy import Document, Policy, Service, TargetTrackingPolicy
+from fastscaler.scaling.step_scaling import has_scale_in_steps
 
 # Under which names CloudWatch's own metrics, Container Insights and this project's publisher have an ECS service.
 CLUSTER_DIMENSIONS = ("Cluster", "ClusterName")
@@ -13,8 +14,9 @@ SERVICE_DIMENSIONS = ("Service", "ServiceName")
 def notes(document: Document) -> Iterator[str]:
     """One line each: service, key, and what follows from it."""
     for service in document.services:
-        for note in (*_unused_metrics(service), *_metrics_of_others(service), *_idle_balancer(service)):
-            yield f"{service.key}: {note}"
+        for look in (_unused_metrics, _metrics_of_others, _idle_balancer, _one_way_only):
+            for note in look(service):
+                yield f"{service.key}: {note}"
 
 
 def _read(service: Service) -> dict[str, Metric]:
@@ -48,3 +50,19 @@ def _idle_balancer(service: Service) -> Iterator[str]:
             "LoadBalancer: stands in for no metric; it can for one that a policy uses, with PerTask: true, and with "
             "MetricName RequestsPerSecond or named by RequestMetric"
         )
+
+
+def _one_way_only(service: Service) -> Iterator[str]:
+    """What Application Auto Scaling has two policies for is easily half pasted."""
+    scale_in = service.behavior.scale_in.select_policy
+    if scale_in != "Disabled" and not any(_removes_tasks(policy) for policy in service.policies):
+        yield (
+            "Policies: none takes tasks away, so the count never falls by itself; a TargetTracking policy does, "
+            "or a step with a ScalingAdjustment below 0"
+        )
+
+
+def _removes_tasks(policy: Policy) -> bool:
+    if isinstance(policy, TargetTrackingPolicy):
+        return not policy.disable_scale_in
+    return has_scale_in_steps(policy)
