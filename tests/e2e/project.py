@@ -17,7 +17,7 @@ from tests.e2e.printed import say
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("template.yaml", "samconfig.toml", "local-env.json", "policies.yaml", "functions", "layers", "events")
-_NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
+_NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.egg-info", ".cache")
 
 # Commands come from the virtual environments that the Makefile made: aws and python3.13, sam, fastscaler.
 PATH = os.pathsep.join(

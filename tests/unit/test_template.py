@@ -463,6 +463,13 @@ def test_a_local_run_uses_the_table_that_a_deployment_makes() -> None:
     assert local == {"ScalerFunction": {"TABLE_NAME": properties("StateTable")["TableName"]}}
 
 
+def test_what_pip_builds_in_the_librarys_folder_stays_out_of_its_layer() -> None:
+    content = ROOT / yaml_parse(SOURCE)["Resources"]["FastScalerLayer"]["Properties"]["ContentUri"]
+    build = tomllib.loads((content / "pyproject.toml").read_text())["tool"]["distutils"]["build"]
+    # Folders that `sam build` leaves out (aws_lambda_builders, python_pip, EXCLUDED_FILES).
+    assert build["build_base"].split("/")[0] in (".cache", ".aws-sam", ".tox", ".nox")
+
+
 def test_the_policies_layer_holds_the_roots_document() -> None:
     content = ROOT / yaml_parse(SOURCE)["Resources"]["PoliciesLayer"]["Properties"]["ContentUri"]
     assert [file.name for file in content.iterdir()] == ["policies.yaml"]
