@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
@@ -81,7 +82,7 @@ def test_no_command_answers_in_more_lines(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "begins", "names"),
     [
-        (("--tasks", "x"), "'--tasks': 'x'", "integer"),
+        (("--tasks", "x"), "'--tasks': 'x'", "must be a whole number"),
         (("--tasks", "10"), "'--tasks': ", "10"),
         (("--tasks", "1", "--kind", "a\nb"), "'--kind': 'a\\nb'", "'surge', 'ramp'"),
         (("--tasks", "1", "--kind", "ramp"), "--kind: must be surge", "there is no ramp yet"),
@@ -121,6 +122,18 @@ def test_the_installed_command_says_its_own_name() -> None:
     done = subprocess.run([sys.executable, "-c", script, "explain"], capture_output=True, text=True, check=False)
     assert done.stderr == "fastscaler explain: missing argument 'FILE'; see fastscaler explain --help\n"
     assert (done.stdout, done.returncode) == ("", 2)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_h_is_help(command: str) -> None:
+    asked = command.split()
+    assert run(*asked, "-h").stdout == run(*asked, "--help").stdout
+    assert run(*asked, "-h").exit_code == 0
+
+
+def test_the_version_is_that_of_the_installed_library() -> None:
+    result = run("--version")
+    assert (result.stdout, result.exit_code) == (f"fastscaler {version('fastscaler')}\n", 0)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

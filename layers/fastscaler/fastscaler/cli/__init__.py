@@ -6,7 +6,8 @@ try:
 except ModuleNotFoundError:
     raise SystemExit("fastscaler: the command line needs more packages: pip install 'fastscaler[cli]'") from None
 
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
+from typing import Annotated
 
 from fastscaler.cli.directives import pause, prewarm, resume
 from fastscaler.cli.drill import drill
@@ -25,8 +26,26 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
     rich_markup_mode="markdown",  # "rich" keeps the line breaks of docstrings, which 80 columns break again.
+    context_settings={"help_option_names": ["-h", "--help"]},
     cls=OneLineErrors,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fastscaler {version('fastscaler')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
+
 for command in (validate, explain, schema, status, watch, pause, resume, prewarm, drill, schedules, record):
     app.command()(command)
 app.command("import")(import_policies)  # `import` is no name for a function.

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from fastscaler.one_line import one_line
 
+NUMBERS = {"int_parsing": "must be a whole number", "float_parsing": "must be a number"}
 INVALID_VALUE = "Invalid value for "  # What Typer puts before the option's name; the line is clear without it.
 
 
@@ -52,7 +53,8 @@ def _words(error: typer.TyperException) -> str:
     first = cause.errors()[0]
     if first["type"] == "value_error":  # Of Typer's own, such as a word that is not one of a few: it names the value.
         return words.removesuffix(error.message) + str(first["ctx"]["error"])
-    return f"{words.removesuffix(error.message)}{first['input']!r}: {_in_a_sentence(first['msg'])}"
+    allowed = NUMBERS.get(first["type"]) or _in_a_sentence(first["msg"])
+    return f"{words.removesuffix(error.message)}{first['input']!r}: {allowed}"
 
 
 def _in_a_sentence(words: str) -> str:
