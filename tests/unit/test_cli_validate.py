@@ -137,6 +137,31 @@ def test_a_service_that_is_told_not_to_scale_in_needs_no_policy_that_does(tmp_pa
     assert len(noted(tmp_path, **only_out).stdout.splitlines()) == 1
 
 
+def with_samconfig(tmp_path: Path, overrides: str) -> list[str]:
+    (tmp_path / "samconfig.toml").write_text(f"[default.global.parameters]\nparameter_overrides = {overrides}\n")
+    result = noted(tmp_path)
+    assert result.exit_code == 0
+    return result.stdout.splitlines()[1:]
+
+
+ARN = "arn:aws:ecs:*:*:service"
+
+
+@pytest.mark.parametrize(
+    "overrides", [f'["Architecture=arm64", "ServiceArns={ARN}/prod/api"]', f"'ServiceArns=\"{ARN}/prod/api\" A=b'"]
+)
+def test_a_service_that_the_role_may_not_scale_is_a_note(tmp_path: Path, overrides: str) -> None:
+    [note] = with_samconfig(tmp_path, overrides)
+    assert note.endswith("prod/web: ServiceArns in samconfig.toml does not name it, so the role may not scale it")
+
+
+@pytest.mark.parametrize(
+    "overrides", [f'["ServiceArns={ARN}/prod/api,{ARN}/prod/w*"]', f"'A=b ServiceArns={ARN}/*/*'", '["A=b"]', "[1", "1"]
+)
+def test_a_service_that_it_may_scale_or_that_nothing_is_known_of_is_none(tmp_path: Path, overrides: str) -> None:
+    assert with_samconfig(tmp_path, overrides) == []
+
+
 def test_notes_stay_out_of_json(tmp_path: Path) -> None:
     result = noted(tmp_path, "--cost", "--json", Service="api")
     assert list(json.loads(result.stdout)) == [str(tmp_path / "noted.yaml")]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fastscaler.cli.cost import as_data, print_cost
+from fastscaler.cli.permitted import not_permitted
 from fastscaler.cli.read_document import read_document
 from fastscaler.cost import document_cost
 from fastscaler.document.notes import notes
@@ -44,7 +45,7 @@ def validate(
         if not as_json:
             count = len(document.services)
             typer.echo(f"{file}: {count} {'service' if count == 1 else 'services'}, valid")
-        for note in notes(document):
+        for note in (*notes(document), *not_permitted(document, file)):
             typer.echo(f"{file}: note: {note}", err=as_json)
         if as_json:
             documents[str(file)] = as_data(document_cost(document))
