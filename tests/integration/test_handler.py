@@ -189,7 +189,7 @@ class TestDirectives:
 # What the error names: the key, and what stands there.
 NAMED = {
     "observe_too_many_looks.json": ["Looks = 500"],
-    "pause_unknown_direction.json": ["Direction = 'Down'", "one of ScaleOut, ScaleIn or Both"],
+    "pause_unknown_direction.json": ["Direction = 'Down'", "one of ScaleOut, ScaleIn, Both"],
     "prewarm_above_max_capacity.json": ["MinCapacity = 500", "at most MaxCapacity", "100"],
     "prewarm_unknown_service.json": [f"{CLUSTER}/no-such-service", KEY],
     "prewarm_without_owner.json": ["Owner = (missing): is required", "MinCapacity = 'five'", "DurationMinutes = -1"],
