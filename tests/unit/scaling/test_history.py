@@ -27,6 +27,12 @@ class TestMeanRunning:
         assert history.mean_running((), 0, 60) is None
         assert history.mean_running(((30, 4),), 0, 60) is None
 
+    def test_forgets_what_has_not_been_yet(self) -> None:
+        """A machine whose clock was ahead has seen tasks go; counted beside those of now, they would be double."""
+        memory = Memory(running=((int(START), 50), (int(START) + 3600, 6)))
+        memory = history.remember_running(AT_60_PERCENT, memory, 6, START + 60, horizon=300)
+        assert history.mean_running(memory.running, START + 60, START + 120) == 6
+
     def test_is_bounded_and_forgets_what_no_datapoint_is_of(self) -> None:
         memory = Memory()
         for second in range(0, 3000, 5):

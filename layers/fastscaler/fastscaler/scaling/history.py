@@ -22,7 +22,8 @@ def remember_running(service: Service, memory: Memory, running: int, now: float,
     """
     if all(metric.is_shared_load for metric in service.used_metrics.values()):
         return memory if not memory.running else replace(memory, running=())
-    known = memory.running
+    # A machine whose clock was ahead may have left entries of what has not been yet.
+    known = tuple(entry for entry in memory.running if entry[0] <= now)
     if not known or known[-1][1] != running:
         known = (*known, (int(now), running))[-MAX_RUNNING:]
     # The last entry before the horizon tells what it began with.
