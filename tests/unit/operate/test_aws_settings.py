@@ -180,4 +180,4 @@ def test_no_text_of_a_command_names_an_option_that_no_command_has() -> None:
     known = set().union(*(options(name) for name in commands.commands))
     library = Path(what_to_do.__code__.co_filename).parents[1]
     texts = "".join(path.read_text() for folder in ("cli", "drill") for path in (library / folder).glob("*.py"))
-    assert flags(texts) <= known | {"--help"}
+    assert flags(texts) <= known | {"--help", "--version"}
