@@ -89,8 +89,9 @@ def play(aws: Emulator, project: Project) -> Played:
     _prewarm(aws, deployment, project, played)
     played.deployed = inventory(aws) - before
     say("deleting")
+    deleting = time.time()
     played.guide.follow("Uninstalling", project)
-    played.left = inventory(aws) - before
+    played.left = inventory(aws, log_groups_until=deleting) - before
     played.seconds = time.monotonic() - began
     say(f"the story took {played.seconds:.0f} s")
     return played
