@@ -57,7 +57,7 @@ def simulate(
     from simulator.advice import advice, usd_a_month
     from simulator.contenders import CONTENDERS
     from simulator.controllers.fastscaler import FastScaler
-    from simulator.metric_source import NotSimulated
+    from simulator.metric_source import NotSimulated, refuse_unsimulated
     from simulator.question import CapacityUnknown, question
     from simulator.score.cost import TaskSize
     from simulator.score.score import score
@@ -73,8 +73,11 @@ def simulate(
         _fail(f"--seed {seed}: must be at least 0")
     try:
         chosen = chosen_service(document, service)
+        refuse_unsimulated(chosen)
         traffic = read_traffic(trace)
         asked = question(chosen, task_capacity, start_seconds)
+    except NotSimulated as refused:
+        _fail(str(refused), 1)
     except (OptionRefused, TrafficInvalid) as refused:
         _fail(str(refused))
     except CapacityUnknown as unknown:
@@ -82,10 +85,7 @@ def simulate(
     except OSError as error:
         _fail(f"{trace}: cannot be read: {error.strerror}")
     controllers: list[Controller] = [FastScaler(chosen), *(CONTENDERS[name]() for name in names)]
-    try:
-        runs = _runs(traffic, controllers, asked.settings, seed)
-    except NotSimulated as refused:
-        _fail(str(refused), 1)
+    runs = _runs(traffic, controllers, asked.settings, seed)
     _draw(runs, chart, f"{chosen.key} on {trace.name}")
     size = TaskSize(vcpu, memory)
     rows = [dict(score(run, size=size)) for run in runs]

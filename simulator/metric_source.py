@@ -31,7 +31,7 @@ class SimulatedMetrics:
         self._world, self._service = world, service
         self._series: dict[MetricName, Read] = {}
         for key, metric in service.used_metrics.items():
-            self._series[service.key, key] = self._pipeline(key, metric)
+            self._series[service.key, key] = _pipeline(service, key, metric)(world)
 
     def read(self, reads: Sequence[MetricRead], now: float) -> Mapping[MetricName, Answer]:
         """Datapoints up to `now` (epoch seconds) per metric."""
@@ -42,24 +42,33 @@ class SimulatedMetrics:
 
     def _read(self, read: MetricRead, at: float) -> Answer:
         if read.name not in self._series:  # The load balancer's counters are no metrics of the document.
-            self._series[read.name] = self._pipeline(read.key, read.metric)
+            self._series[read.name] = _pipeline(self._service, read.key, read.metric)(self._world)
         return self._series[read.name](at, read.window)
 
-    def _pipeline(self, key: str, metric: Metric | MetricExpression) -> Read:
-        if isinstance(metric, Metric):
-            if metric.per_task and (metric.metric_name == REQUESTS_PER_SECOND or key == self._service.request_metric):
-                return RequestsPerSecond(self._world, metric.period).datapoints
-            if metric.metric_name == AVERAGE_RESPONSE_TIME and not metric.is_shared_load and metric.statistic != "Sum":
-                return _epoch(ResponseTime(self._world, metric.period, metric.statistic).datapoints)
-            match metric.namespace, metric.metric_name, metric.statistic, metric.period:
-                case "AWS/ECS", "CPUUtilization", "Average", (20 | 60):
-                    return _epoch(CpuUtilization(self._world, metric.period).recent)
-                case "AWS/ApplicationELB", "RequestCount", "Sum", 60:
-                    return _epoch(RequestCount(self._world).datapoints)
-                case "AWS/ApplicationELB", ("RejectedConnectionCount" | "HTTPCode_ELB_5XX_Count"), "Sum", 60:
-                    # No connection is rejected, and who gives up is the client. A counter without a count is silent.
-                    return lambda now, window: []
-        raise NotSimulated(f"{self._service.key}: Metrics.{key} cannot be simulated: the simulator has {AVAILABLE}")
+
+def refuse_unsimulated(service: Service) -> None:
+    """Raises NotSimulated for a service with a metric that the world does not have."""
+    for key, metric in service.used_metrics.items():
+        _pipeline(service, key, metric)
+
+
+def _pipeline(service: Service, key: str, metric: Metric | MetricExpression) -> Callable[[World], Read]:
+    """What makes the pipeline of `metric` in a world."""
+    if isinstance(metric, Metric):
+        period, statistic = metric.period, metric.statistic
+        if metric.per_task and (metric.metric_name == REQUESTS_PER_SECOND or key == service.request_metric):
+            return lambda world: RequestsPerSecond(world, period).datapoints
+        if metric.metric_name == AVERAGE_RESPONSE_TIME and not metric.is_shared_load and statistic != "Sum":
+            return lambda world: _epoch(ResponseTime(world, period, statistic).datapoints)
+        match metric.namespace, metric.metric_name, statistic, period:
+            case "AWS/ECS", "CPUUtilization", "Average", (20 | 60):
+                return lambda world: _epoch(CpuUtilization(world, period).recent)
+            case "AWS/ApplicationELB", "RequestCount", "Sum", 60:
+                return lambda world: _epoch(RequestCount(world).datapoints)
+            case "AWS/ApplicationELB", ("RejectedConnectionCount" | "HTTPCode_ELB_5XX_Count"), "Sum", 60:
+                # No connection is rejected, and who gives up is the client. A counter without a count is silent.
+                return lambda world: lambda now, window: []
+    raise NotSimulated(f"{service.key}: Metrics.{key} cannot be simulated: the simulator has {AVAILABLE}")
 
 
 def _epoch(datapoints: Callable[[float, float], Sequence[tuple[float, float]]]) -> Read:

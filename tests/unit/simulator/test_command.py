@@ -127,12 +127,31 @@ Services:
 """
     Path("queue.yaml").write_text(document)
     done = run("queue.yaml", "--trace", "traffic.csv")
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.endswith("no policy says how many requests/s one task can serve: give --task-capacity\n")
-    done = run("queue.yaml", "--trace", "traffic.csv", "--task-capacity", "100")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "shop/worker: Metrics.Waiting cannot be simulated: the simulator has RequestsPerSecond" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_policies_that_say_nothing_of_requests_need_a_capacity(folder: Path) -> None:
+    document = """
+Services:
+  - Cluster: shop
+    Service: web
+    MinCapacity: 1
+    MaxCapacity: 9
+    Metrics:
+      Cpu:
+        Namespace: AWS/ECS
+        MetricName: CPUUtilization
+        Period: 20
+        Dimensions: {ClusterName: shop, ServiceName: web}
+    Policies:
+      - {Name: cpu, PolicyType: TargetTracking, Metric: Cpu, TargetValue: 50}
+"""
+    Path("cpu.yaml").write_text(document)
+    done = run("cpu.yaml", "--trace", "traffic.csv")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.endswith("no policy says how many requests/s one task can serve: give --task-capacity\n")
 
 
 def test_an_invalid_document_is_told_as_by_validate(folder: Path) -> None:
