@@ -18,7 +18,7 @@ from benchmarks.reaction import reaction
 from benchmarks.rows import FOLDER
 
 FIGURES = FOLDER / "figures.json"
-REACTIONS = 10  # Runs of the demo's core. They take real time: 40 s, two at once.
+REACTIONS = 20  # Runs of the demo's core. They take real time: 40 s, two at once.
 
 
 def measure() -> None:

@@ -1,8 +1,9 @@
 """`python -m benchmarks.publisher`: what the middleware costs an application; written to benchmarks/publisher.json.
 
 A trivial Starlette application under `wrk`, one uvicorn process each with and without the middleware, by turns in one
-run. The ratio is the median over the turns, in each of which both were measured one right after the other. Times depend
-on the machine; compare ratios. Where it has other work as well, requests/s say little, and processor time a bit more.
+run: once as `pip install uvicorn` serves it, once with what `uvicorn[standard]` adds. The ratio is the median over the
+turns, in each of which both were measured one right after the other. Times depend on the machine; compare ratios. Where
+it has other work as well, requests/s say little, and processor time a bit more.
 """
 
 import asyncio
@@ -25,7 +26,12 @@ from fastscaler.publisher.asgi import MetricsMiddleware
 from fastscaler.publisher.publisher import Publisher
 
 RESULTS = Path(__file__).parent / "publisher.json"
-ROUNDS, SECONDS, CONNECTIONS = 15, 4, 32
+# Many short turns, not few long ones: what else the machine does changes from second to second.
+ROUNDS, SECONDS, CONNECTIONS = 30, 2, 32
+SERVERS = {
+    "uvicorn": ("--loop", "asyncio", "--http", "h11"),
+    "uvicorn[standard]": ("--loop", "uvloop", "--http", "httptools"),
+}
 CALLS, REPEATS = 20_000, 15
 APPLICATION = """
 import io
@@ -57,11 +63,11 @@ class Nowhere:
 class Server:
     """One uvicorn process of the application, on a port of its own."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, options: tuple[str, ...]) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        command = ["-m", "uvicorn", "--port", str(self.port), "--log-level", "warning", "--no-access-log"]
+        command = ["-m", "uvicorn", "--port", str(self.port), "--log-level", "warning", "--no-access-log", *options]
         self.process = subprocess.Popen([sys.executable, *command, f"trivial:{name}"], cwd=folder)
 
     def wait(self) -> None:
@@ -99,10 +105,10 @@ class Server:
         self.process.wait(20)
 
 
-def throughput(folder: Path) -> dict[str, Any]:
+def throughput(folder: Path, options: tuple[str, ...]) -> dict[str, Any]:
     """Requests/s with and without, by turns; and the memory of both processes after it."""
     (folder / "trivial.py").write_text(APPLICATION)
-    servers = {name: Server(folder, name) for name in ("without", "with_it")}
+    servers = {name: Server(folder, name, options) for name in ("without", "with_it")}
     try:
         for server in servers.values():
             server.wait()
@@ -175,7 +181,7 @@ def main() -> None:
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "load_before": round(os.getloadavg()[0], 2),
             "cpu_microseconds_per_request_of_the_middleware": microseconds_per_request(),
-            **throughput(Path(folder)),
+            "servers": {name: throughput(Path(folder), options) for name, options in SERVERS.items()},
         }
     RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
     print(json.dumps(figures, indent=2))
