@@ -118,7 +118,11 @@ def test_the_example_publishes_what_it_answered(site: str, aws: str, metadata: s
         assert all("hello" in get(port, "/") for _ in range(REQUESTS))
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            raise AssertionError(f"it does not end:\n{log.read_text()}") from None
     buckets = published(aws, service)
     assert round(sum(total for total, _ in buckets) * 5) == REQUESTS, log.read_text()
     assert {samples for _, samples in buckets} == {1}
