@@ -119,6 +119,7 @@ def test_the_example_publishes_what_it_answered(site: str, aws: str, metadata: s
     finally:
         server.terminate()
         try:
+            # A worker that gunicorn has only just forked does not hear SIGTERM, and is killed after 30 s.
             server.wait(60)
         except subprocess.TimeoutExpired:
             server.kill()
