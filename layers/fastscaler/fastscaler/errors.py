@@ -57,6 +57,11 @@ class Defect(AwsError):
         return cls(doing, type(error).__name__, str(error))
 
 
+def told_as(doing: str, error: Exception) -> AwsError:
+    """`error` as one that can be counted and told: AWS's own as it is, any other as a `Defect`."""
+    return error if isinstance(error, AwsError) else Defect.of(doing, error)
+
+
 class FunctionFailed(FastScalerError):
     """A Lambda function answered with an error of its own: `kind` is its type, `message` what it says."""
 

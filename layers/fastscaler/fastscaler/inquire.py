@@ -7,7 +7,7 @@ same services are asked for after a look has acted.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from fastscaler.errors import AwsError, Defect
+from fastscaler.errors import AwsError, told_as
 from fastscaler.pace import BUCKET
 from fastscaler.ports import ScalableTargets, StoppedTasks
 from fastscaler.scaling.memory import Memory
@@ -63,7 +63,7 @@ class Inquirer:
                 self._launches[service] = LaunchCheck(now, self._stopped.failed_launches(service))
             except Exception as error:
                 self._launches[service] = LaunchCheck(now, None)
-                return [error if isinstance(error, AwsError) else Defect.of("read stopped tasks", error)]
+                return [told_as("read stopped tasks", error)]
         return []
 
     def ask_for_competitors(
@@ -81,8 +81,7 @@ class Inquirer:
         try:
             return self._targets.competitors(due), []
         except Exception as error:
-            met = error if isinstance(error, AwsError) else Defect.of("read scalable targets", error)
-            return {key: memory(key).conflict or "" for key in due}, [met]
+            return {key: memory(key).conflict or "" for key in due}, [told_as("read scalable targets", error)]
 
     def _is_due(self, service: Service, known: str | None, now: float) -> bool:
         if service.on_conflict == "Ignore":

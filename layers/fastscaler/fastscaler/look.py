@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from fastscaler.apply import Applier, Scaled
-from fastscaler.errors import AwsError, Defect, Superseded
+from fastscaler.errors import AwsError, Defect, Superseded, told_as
 from fastscaler.gather import Gatherer
 from fastscaler.inquire import Inquirer
 from fastscaler.ledger import follow
@@ -238,7 +238,7 @@ class Looker:
         except Superseded:
             pass  # The next look finds that out for itself.
         except Exception as error:
-            errors.append(("", error if isinstance(error, AwsError) else Defect.of("write memory", error)))
+            errors.append(("", told_as("write memory", error)))
 
     def _learn_of_competitors(
         self, services: Sequence[Service], now: float, errors: list[tuple[str, AwsError]]
@@ -287,5 +287,5 @@ class Looker:
             return self._targets.healthy(target_groups)
         except Exception as error:
             self._health_calls = MAX_HEALTH_CALLS
-            errors.append((service, error if isinstance(error, AwsError) else Defect.of("read target health", error)))
+            errors.append((service, told_as("read target health", error)))
             return 0

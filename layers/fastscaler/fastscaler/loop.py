@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from fastscaler.apply import Applier
-from fastscaler.errors import AwsError, Defect, Superseded, Throttled, Unavailable
+from fastscaler.errors import AwsError, Superseded, Throttled, Unavailable, told_as
 from fastscaler.gather import Gatherer
 from fastscaler.inquire import Inquirer
 from fastscaler.look import Decide, Look, Looker
@@ -153,6 +153,6 @@ def _look(looker: Looker, world: World, epoch: int, number: int, *, again: bool)
         raise
     except Exception as error:
         # A defect of this program too: an invocation that ended by it would leave the services to nobody for a minute.
-        world.report.failed(doing, error if isinstance(error, AwsError) else Defect.of(doing, error))
+        world.report.failed(doing, told_as(doing, error))
         return False
     return True
