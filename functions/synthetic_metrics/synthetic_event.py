@@ -10,9 +10,8 @@ from pydantic.alias_generators import to_pascal
 
 from fastscaler.errors import EventInvalid
 from fastscaler.event_problems import kind_problem, problem, problems_of
-from fastscaler.scaling.model import ecs_name
+from fastscaler.scaling.model import EcsName
 
-EcsName = Annotated[str, ecs_name("Name of the ECS cluster or service.")]
 # The upper limits are far beyond any service; they keep every figure that follows from them finite.
 Rate = Annotated[float, Field(ge=0, le=1e9)]  # Requests per second.
 Moment = Annotated[float, Field(ge=0, le=900)]  # Seconds after the profile begins.

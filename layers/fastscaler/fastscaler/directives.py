@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from fastscaler.errors import DirectiveRefused, Problem
 from fastscaler.event_problems import kind_problem, problem, problems_of
-from fastscaler.scaling.model import Model, ecs_name
+from fastscaler.scaling.model import EcsName, Model
 from fastscaler.scaling.observation import Floor, Pause
 from fastscaler.scaling.policy import Direction, Document
 
@@ -26,7 +26,6 @@ A_MONTH = 31 * 24 * 60  # Minutes; a floor for longer than this is a MinCapacity
 CLOCK_TOLERANCE = 60.0  # Seconds by which a scheduled time may lie ahead of this machine's clock.
 
 Ways = Literal["ScaleOut", "ScaleIn", "Both"]
-EcsName = Annotated[str, ecs_name("Name of the ECS cluster or service.")]
 Owner = Annotated[
     str,
     Field(

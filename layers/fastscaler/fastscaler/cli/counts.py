@@ -21,6 +21,11 @@ def clock_time(at: float, now: float) -> str:
     return moment.strftime("%H:%M" if moment.date() == today.date() else "%Y-%m-%d %H:%M")
 
 
+def to_the_second(at: float) -> str:
+    """A moment of today, in local time."""
+    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S")
+
+
 def figure(value: float) -> str:
     """A load in four characters or so."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -1,9 +1,9 @@
 """What came of a drill: lines to read, data to keep."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
+from fastscaler.cli.counts import to_the_second
 from fastscaler.drill.ledger import GOAL
 from fastscaler.drill.outcome import Outcome
 from fastscaler.drill.plan import Plan
@@ -46,7 +46,7 @@ def report_lines(outcome: Outcome) -> list[str]:
     rest = {True: "at rest", False: "NOT at rest: see the log of the synthetic function", None: "not known"}
     lines.append(f"metric after the drill: {rest[outcome.at_rest]}")
     if outcome.rests_until is not None:
-        until = datetime.fromtimestamp(outcome.rests_until, UTC).astimezone().strftime("%H:%M:%S")
+        until = to_the_second(outcome.rests_until)
         lines.append(f"calm load goes on until {until}, so that {plan.service} is scaled in; then its own data count")
     lines.append(f"asked CloudWatch {outcome.polls} times for the metric: {outcome.usd:.4f} USD")
     return lines

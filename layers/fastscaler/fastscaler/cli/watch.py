@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from fastscaler.cli.counts import to_the_second
 from fastscaler.cli.stack_options import AsJson, Profile, Region, StackName, deployed_stack, why
 from fastscaler.cli.status import service_data
 from fastscaler.cli.status_lines import (
@@ -94,7 +94,7 @@ def changes(readings: Iterator[tuple[Status, str]], *, as_json: bool) -> Iterato
             said += [line.plain for line in warnings(status, UNBROKEN)]
             trouble = " ".join(said) or "The loop looks, and all of it can be read."
             at = round(status.at, 3)
-            yield json.dumps({"at": at, "stack": trouble}) if as_json else f"{_time(status.at)} {trouble}"
+            yield json.dumps({"at": at, "stack": trouble}) if as_json else f"{to_the_second(status.at)} {trouble}"
         for service in status.services:
             # Loads and ages change all the time; they are told with what matters.
             seen = replace(service, load=None, data_age=None)
@@ -103,7 +103,7 @@ def changes(readings: Iterator[tuple[Status, str]], *, as_json: bool) -> Iterato
                 if as_json:
                     yield json.dumps({"at": round(status.at, 3), **service_data(service)})
                 else:
-                    yield f"{_time(status.at)} {as_line(service, status.at)}"
+                    yield f"{to_the_second(status.at)} {as_line(service, status.at)}"
 
 
 def screen(status: Status, wrong: str, width: int, height: int) -> list[Text]:
@@ -135,7 +135,3 @@ def _show(readings: Iterator[tuple[Status, str]], console: Console, clock: Clock
             for line in lines:
                 line.truncate(console.width, overflow="ellipsis")
             live.update(Group(*lines), refresh=True)
-
-
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).astimezone().strftime("%H:%M:%S")

@@ -36,3 +36,6 @@ def ecs_name(description: str) -> Any:
     # ECS: "Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed."
     words = "1 to 255 letters, digits, hyphens or underscores: the name, not the ARN"
     return matching(r"^[A-Za-z0-9_-]{1,255}$", words, description)
+
+
+EcsName = Annotated[str, ecs_name("Name of the ECS cluster or service.")]
