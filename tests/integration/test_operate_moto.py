@@ -46,18 +46,12 @@ TEMPLATE = {
 OTHER = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
 
 
-@pytest.fixture(scope="module")
-def shared_aws() -> Iterator[LocalAws]:
-    with LocalAws(start_seconds=0) as aws:
-        yield aws
-
-
 @pytest.fixture
-def aws(shared_aws: LocalAws) -> Iterator[LocalAws]:
+def aws(prompt_aws: LocalAws) -> Iterator[LocalAws]:
     """An account with a service, a stack that has run, and another stack."""
-    shared_aws.reset()
-    Account(shared_aws).create_service(CLUSTER, SERVICE, desired=4)
-    with sdk_of(shared_aws):
+    prompt_aws.reset()
+    Account(prompt_aws).create_service(CLUSTER, SERVICE, desired=4)
+    with sdk_of(prompt_aws):
         stacks = boto3.client("cloudformation")
         stacks.create_stack(StackName="fastscaler", TemplateBody=json.dumps(TEMPLATE))
         stacks.create_stack(StackName="other", TemplateBody=json.dumps(OTHER))
@@ -74,7 +68,7 @@ def aws(shared_aws: LocalAws) -> Iterator[LocalAws]:
         lines = ["START RequestId: 1", json.dumps({**metrics, "Load": {"RequestsPerSecond": 62.5}}), json.dumps(looks)]
         events = [{"timestamp": stamp, "message": line} for line in lines]
         logs.put_log_events(logGroupName=GROUP, logStreamName="stream", logEvents=events)
-        yield shared_aws
+        yield prompt_aws
 
 
 @dataclass(frozen=True)
