@@ -1,6 +1,5 @@
 """`fastscaler record`: the traffic of a service, from what its load balancer has counted, for `fastscaler simulate`."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fastscaler.cli.failure import fail, what_to_do
+from fastscaler.cli.new_file import ClusterName, EcsServiceName, Force, Output, check, write
 from fastscaler.cli.read_document import read_document
 from fastscaler.cli.stack_options import Profile, Region
 from fastscaler.clock import SystemClock
@@ -25,17 +25,15 @@ INCOMPLETE = 2
 
 
 def record(
-    cluster: Annotated[str, typer.Option(help="Name of the ECS cluster.")],
-    service: Annotated[str, typer.Option(help="Name of the ECS service.")],
+    cluster: ClusterName,
+    service: EcsServiceName,
     hours: Annotated[int, typer.Option(help="How far back; CloudWatch has minutes for 15 days, 360 hours.")] = 24,
     policies: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Policy document whose LoadBalancer to take; default: ask ECS for it."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; default: standard output.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    output: Output = None,
+    force: Force = False,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
@@ -45,28 +43,14 @@ def record(
     changed. Exits with 1 if there is nothing to record or AWS cannot be read, 2 if an option is wrong or the file
     cannot be written.
     """
-    for option, name in (("--cluster", cluster), ("--service", service)):
-        if not re.fullmatch("[A-Za-z0-9_-]{1,255}", name):
-            fail(
-                f"{option} {one_line(name)}: must be the name, not the ARN: letters, digits, hyphens or underscores", 2
-            )
+    check(cluster, service, output, force=force)
     if not 1 <= hours <= LONGEST:
         fail(f"--hours {hours}: must be from 1 to {LONGEST}", 2)
-    if output is not None and output.exists() and not force:
-        fail(f"{one_line(output)} is there already: --force overwrites it", 2)
     counted = _counted(cluster, service, hours, policies, region, profile)
     if not counted:
         fail(f"{cluster}/{service}: its load balancer has counted no request in {hours} hours: try more --hours", 1)
     first, last = min(counted), max(counted)
-    text = as_csv(counted)
-    if output is None:
-        typer.echo(text, nl=False)
-    else:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            fail(f"{one_line(output)}: cannot be written: {error.strerror}", 2)
-    where = f"{output}: " if output is not None else ""
+    where = write(as_csv(counted), output)
     minutes = int(last - first) // MINUTE + 1
     typer.echo(f"fastscaler: {where}{minutes} minutes from {_time(first)} to {_time(last)} UTC", err=True)
 
